@@ -72,7 +72,6 @@ public class LocalClusterTests
         await ExecuteAsync(cluster, "postgres", "create table t(i int)");
         foreach (var mode in Enum.GetValues<StopMode>())
         {
-            NpgsqlConnection.ClearAllPools(); // A smart stop waits for pooled connections, too.
             await cluster.StopAsync(0, mode, Cancellation);
             Assert.IsFalse(cluster.IsRunning(0));
             await cluster.StartNodeAsync(0, Cancellation);
@@ -112,11 +111,10 @@ public class LocalClusterTests
     public async Task A_frozen_node_answers_again_when_it_is_thawed()
     {
         await using var cluster = await SharedCluster.OwnAsync(cancellationToken: Cancellation);
-        await using var connection = new NpgsqlConnection(
-            cluster.NodeConnectionString(0) + ";Pooling=false;Command Timeout=1;Cancellation Timeout=-1");
-        await connection.OpenAsync(Cancellation);
         cluster.Freeze(0);
-        var failure = await Assert.ThrowsAsync<NpgsqlException>(() => ScalarAsync(connection, "select 1"));
+        await using var connection = new NpgsqlConnection(
+            new NpgsqlConnectionStringBuilder(cluster.NodeConnectionString(0)) { Timeout = 1, Pooling = false }.ConnectionString);
+        var failure = await Assert.ThrowsAsync<NpgsqlException>(() => connection.OpenAsync(Cancellation));
         Assert.IsInstanceOfType<TimeoutException>(failure.InnerException);
 
         cluster.Thaw(0);
