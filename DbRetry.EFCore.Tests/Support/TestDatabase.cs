@@ -27,7 +27,8 @@ internal sealed class TestDatabase : IAsyncDisposable
         var name = NewName();
         var database = new TestDatabase(
             server, name, new NpgsqlConnectionStringBuilder(server) { Database = name }.ConnectionString);
-        await database.ExecuteMaintenanceAsync($"create database \"{name}\" template template0", cancellationToken);
+        await using var maintenance = await database.OpenMaintenanceAsync(cancellationToken);
+        await maintenance.ExecuteAsync(NewDatabase.Sql(name, maintenance.PostgreSqlVersion), cancellationToken);
         return database;
     }
 
@@ -48,15 +49,13 @@ internal sealed class TestDatabase : IAsyncDisposable
     public async Task ExecuteAsync(string sql, CancellationToken cancellationToken = default)
     {
         await using var connection = await OpenAsync(cancellationToken);
-        await using var command = new NpgsqlCommand(sql, connection);
-        await command.ExecuteNonQueryAsync(cancellationToken);
+        await connection.ExecuteAsync(sql, cancellationToken);
     }
 
     public async Task<T?> ScalarAsync<T>(string sql, CancellationToken cancellationToken = default)
     {
         await using var connection = await OpenAsync(cancellationToken);
-        await using var command = new NpgsqlCommand(sql, connection);
-        return (T?)await command.ExecuteScalarAsync(cancellationToken);
+        return (T?)await connection.ScalarAsync(sql, cancellationToken);
     }
 
     public async ValueTask DisposeAsync()
@@ -67,7 +66,8 @@ internal sealed class TestDatabase : IAsyncDisposable
         }
         try
         {
-            await ExecuteMaintenanceAsync($"drop database if exists \"{Name}\" with (force)", CancellationToken.None);
+            await using var maintenance = await OpenMaintenanceAsync(CancellationToken.None);
+            await maintenance.ExecuteAsync($"drop database if exists \"{Name}\" with (force)");
         }
         catch (NpgsqlException)
         {
@@ -77,11 +77,10 @@ internal sealed class TestDatabase : IAsyncDisposable
 
     private static string NewName() => $"dbretry_{Guid.NewGuid():N}";
 
-    private async Task ExecuteMaintenanceAsync(string sql, CancellationToken cancellationToken)
+    private async Task<NpgsqlConnection> OpenMaintenanceAsync(CancellationToken cancellationToken)
     {
-        await using var connection = new NpgsqlConnection(_maintenance);
+        var connection = new NpgsqlConnection(_maintenance);
         await connection.OpenAsync(cancellationToken);
-        await using var command = new NpgsqlCommand(sql, connection);
-        await command.ExecuteNonQueryAsync(cancellationToken);
+        return connection;
     }
 }

@@ -20,7 +20,7 @@ public class FaultProxyTests
         await using var connection = await OpenAsync(proxy);
         proxy.Arm();
 
-        Assert.AreEqual(1, await ScalarAsync(connection, "select 1"));
+        Assert.AreEqual(1, await connection.ScalarAsync("select 1"));
 
         // Parse, Bind, Describe, Execute, Sync; parse and bind complete, row description, row, command complete, ready.
         Assert.AreEqual("->PBDES <-12TDCZ", Shape(proxy.Messages));
@@ -47,7 +47,7 @@ public class FaultProxyTests
         await using var connection = await OpenAsync(proxy);
         var text = new string('x', 1_000_000);
 
-        Assert.AreEqual(text, await ScalarAsync(connection, $"select '{text}'"));
+        Assert.AreEqual(text, await connection.ScalarAsync($"select '{text}'"));
     }
 
     [TestMethod]
@@ -58,9 +58,9 @@ public class FaultProxyTests
         {
             await using var connection = await OpenAsync(proxy);
             proxy.Arm(FaultPoint.AtSql("select 2", FaultMoment.BeforeForward, action));
-            Assert.AreEqual(1, await ScalarAsync(connection, "select 1"));
+            Assert.AreEqual(1, await connection.ScalarAsync("select 1"));
 
-            var failure = await Assert.ThrowsAsync<NpgsqlException>(() => ScalarAsync(connection, "select 2"));
+            var failure = await Assert.ThrowsAsync<NpgsqlException>(() => connection.ScalarAsync("select 2"));
 
             Assert.IsInstanceOfType(failure.InnerException, expected);
             Assert.AreEqual("select 2", (await proxy.FirstFault).Sql);
@@ -83,7 +83,7 @@ public class FaultProxyTests
             await database.ExecuteAsync("truncate t", Cancellation);
             await using var connection = await OpenAsync(proxy, database.ConnectionString, "Pooling=false");
             await using var transaction = await connection.BeginTransactionAsync(Cancellation);
-            await ScalarAsync(connection, "insert into t values (1)");
+            await connection.ScalarAsync("insert into t values (1)");
             proxy.Arm(FaultPoint.AtSql("COMMIT", (FaultMoment)moment, action));
 
             await Assert.ThrowsAsync<NpgsqlException>(() => transaction.CommitAsync(Cancellation));
@@ -105,7 +105,7 @@ public class FaultProxyTests
             await using var connection = await OpenAsync(proxy, database.ConnectionString, "Pooling=false");
             proxy.Arm(FaultPoint.AtMessage(number, FaultMoment.BeforeForward, FaultAction.Reset));
 
-            await Assert.ThrowsAsync<NpgsqlException>(() => ScalarAsync(connection, "insert into t values (1)"));
+            await Assert.ThrowsAsync<NpgsqlException>(() => connection.ScalarAsync("insert into t values (1)"));
 
             outcomes += await database.ScalarAsync<long>("select count(*) from t", Cancellation);
         }
@@ -121,7 +121,7 @@ public class FaultProxyTests
         await using var connection = await OpenAsync(proxy, "Command Timeout=1;Cancellation Timeout=-1");
         proxy.Arm(FaultPoint.AtSql("select 1", FaultMoment.AfterForward, FaultAction.BlackHole));
 
-        var failure = await Assert.ThrowsAsync<NpgsqlException>(() => ScalarAsync(connection, "select 1"));
+        var failure = await Assert.ThrowsAsync<NpgsqlException>(() => connection.ScalarAsync("select 1"));
 
         Assert.IsInstanceOfType<TimeoutException>(failure.InnerException);
         Assert.AreEqual(1, proxy.FaultsFired);
@@ -135,11 +135,11 @@ public class FaultProxyTests
         await using var victim = await OpenAsync(proxy);
         proxy.Arm(FaultPoint.AtSql("select 2", FaultMoment.BeforeForward, FaultAction.Cut));
 
-        await Assert.ThrowsAsync<NpgsqlException>(() => ScalarAsync(victim, "select 2"));
+        await Assert.ThrowsAsync<NpgsqlException>(() => victim.ScalarAsync("select 2"));
 
-        Assert.AreEqual(2, await ScalarAsync(bystander, "select 2"));
+        Assert.AreEqual(2, await bystander.ScalarAsync("select 2"));
         await using var later = await OpenAsync(proxy);
-        Assert.AreEqual(2, await ScalarAsync(later, "select 2"));
+        Assert.AreEqual(2, await later.ScalarAsync("select 2"));
     }
 
     [TestMethod]
@@ -150,7 +150,7 @@ public class FaultProxyTests
         for (var i = 1; i <= 3; i++)
         {
             await using var connection = await OpenAsync(proxy);
-            await Assert.ThrowsAsync<NpgsqlException>(() => ScalarAsync(connection, "select 1"));
+            await Assert.ThrowsAsync<NpgsqlException>(() => connection.ScalarAsync("select 1"));
             Assert.AreEqual(i, proxy.FaultsFired);
         }
     }
@@ -162,7 +162,7 @@ public class FaultProxyTests
         await using var connection = await OpenAsync(proxy);
         proxy.Latency = TimeSpan.FromMilliseconds(50);
         var started = Stopwatch.GetTimestamp();
-        Assert.AreEqual(5000L, await ScalarAsync(connection, "select count(*) from generate_series(1, 5000)"));
+        Assert.AreEqual(5000L, await connection.ScalarAsync("select count(*) from generate_series(1, 5000)"));
         Assert.IsGreaterThanOrEqualTo(100, Stopwatch.GetElapsedTime(started).TotalMilliseconds);
 
         proxy.Latency = TimeSpan.Zero;
@@ -170,7 +170,7 @@ public class FaultProxyTests
         {
             proxy.Arm(FaultPoint.AtSql("select 1", moment, FaultAction.Delay(TimeSpan.FromMilliseconds(150))));
             started = Stopwatch.GetTimestamp();
-            Assert.AreEqual(1, await ScalarAsync(connection, "select 1"));
+            Assert.AreEqual(1, await connection.ScalarAsync("select 1"));
             Assert.IsGreaterThanOrEqualTo(150, Stopwatch.GetElapsedTime(started).TotalMilliseconds);
         }
     }
@@ -198,7 +198,7 @@ public class FaultProxyTests
         proxy.RefuseConnections();
         var refused = await Assert.ThrowsAsync<NpgsqlException>(() => OpenAsync(proxy));
         Assert.AreEqual(SocketError.ConnectionRefused, (refused.InnerException as SocketException)?.SocketErrorCode);
-        Assert.AreEqual(1, await ScalarAsync(open, "select 1"));
+        Assert.AreEqual(1, await open.ScalarAsync("select 1"));
 
         proxy.IgnoreConnections();
         var ignored = await Assert.ThrowsAsync<NpgsqlException>(() => OpenAsync(proxy, "Timeout=1"));
@@ -206,11 +206,11 @@ public class FaultProxyTests
 
         proxy.AcceptConnections();
         await using var again = await OpenAsync(proxy);
-        Assert.AreEqual(1, await ScalarAsync(again, "select 1"));
+        Assert.AreEqual(1, await again.ScalarAsync("select 1"));
 
         proxy.FailAll(FaultAction.Reset);
-        await Assert.ThrowsAsync<NpgsqlException>(() => ScalarAsync(open, "select 1"));
-        await Assert.ThrowsAsync<NpgsqlException>(() => ScalarAsync(again, "select 1"));
+        await Assert.ThrowsAsync<NpgsqlException>(() => open.ScalarAsync("select 1"));
+        await Assert.ThrowsAsync<NpgsqlException>(() => again.ScalarAsync("select 1"));
     }
 
     [TestMethod]
@@ -222,8 +222,8 @@ public class FaultProxyTests
         proxy.Target = FaultProxy.EndPointOf(cluster.NodeConnectionString(1));
         await using var second = await OpenAsync(proxy, cluster.NodeConnectionString(0), "Pooling=false");
 
-        Assert.AreEqual(false, await ScalarAsync(first, "select pg_is_in_recovery()"));
-        Assert.AreEqual(true, await ScalarAsync(second, "select pg_is_in_recovery()"));
+        Assert.AreEqual(false, await first.ScalarAsync("select pg_is_in_recovery()"));
+        Assert.AreEqual(true, await second.ScalarAsync("select pg_is_in_recovery()"));
     }
 
     [TestMethod]
@@ -241,12 +241,6 @@ public class FaultProxyTests
     {
         var sent = messages.ToLookup(message => message.Sender, message => message.Type);
         return $"->{string.Concat(sent[Sender.Frontend])} <-{string.Concat(sent[Sender.Backend])}";
-    }
-
-    private static async Task<object?> ScalarAsync(NpgsqlConnection connection, string sql)
-    {
-        await using var command = new NpgsqlCommand(sql, connection);
-        return await command.ExecuteScalarAsync();
     }
 
     private static async Task<NpgsqlConnection> OpenAsync(FaultProxy proxy, string more = "Pooling=false") =>

@@ -20,11 +20,11 @@ public class LocalClusterTests
         TestContext.WriteLine($"three nodes: {Stopwatch.GetElapsedTime(started).TotalMilliseconds:0} ms");
 
         await using var primary = await cluster.AdminConnectionAsync(0, cancellationToken: Cancellation);
-        Assert.AreEqual(2L, await ScalarAsync(primary, "select count(*) from pg_stat_replication where state = 'streaming'"));
+        Assert.AreEqual(2L, await primary.ScalarAsync("select count(*) from pg_stat_replication where state = 'streaming'"));
         for (var node = 0; node < 3; node++)
         {
             await using var connection = await cluster.AdminConnectionAsync(node, cancellationToken: Cancellation);
-            Assert.AreEqual(node != 0, await ScalarAsync(connection, "select pg_is_in_recovery()"));
+            Assert.AreEqual(node != 0, await connection.ScalarAsync("select pg_is_in_recovery()"));
         }
     }
 
@@ -48,8 +48,8 @@ public class LocalClusterTests
         TestContext.WriteLine($"rejoin: {Stopwatch.GetElapsedTime(started).TotalMilliseconds:0} ms");
         await cluster.WaitForReplayAsync(Cancellation);
         await using var standby = await cluster.AdminConnectionAsync(0, database, Cancellation);
-        Assert.AreEqual(2L, await ScalarAsync(standby, "select count(*) from t"));
-        Assert.AreEqual(true, await ScalarAsync(standby, "select pg_is_in_recovery()"));
+        Assert.AreEqual(2L, await standby.ScalarAsync("select count(*) from t"));
+        Assert.AreEqual(true, await standby.ScalarAsync("select pg_is_in_recovery()"));
     }
 
     [TestMethod]
@@ -62,7 +62,7 @@ public class LocalClusterTests
         await cluster.RejoinByCopyAsync(0, Cancellation);
 
         await using var standby = await cluster.AdminConnectionAsync(0, cancellationToken: Cancellation);
-        Assert.AreEqual(true, await ScalarAsync(standby, "select pg_is_in_recovery()"));
+        Assert.AreEqual(true, await standby.ScalarAsync("select pg_is_in_recovery()"));
     }
 
     [TestMethod]
@@ -88,7 +88,7 @@ public class LocalClusterTests
 
         cluster.KillBackend(0, victim.ProcessID);
 
-        await Assert.ThrowsAsync<NpgsqlException>(() => ScalarAsync(bystander, "select pg_sleep(30)"));
+        await Assert.ThrowsAsync<NpgsqlException>(() => bystander.ScalarAsync("select pg_sleep(30)"));
         await cluster.WaitForNodeAsync(0, Cancellation);
     }
 
@@ -103,8 +103,8 @@ public class LocalClusterTests
 
         Assert.AreEqual(1, await cluster.TerminateBackendsAsync(0, "victim", Cancellation));
 
-        await Assert.ThrowsAsync<NpgsqlException>(() => ScalarAsync(victim, "select 1"));
-        Assert.AreEqual(1, await ScalarAsync(bystander, "select 1"));
+        await Assert.ThrowsAsync<NpgsqlException>(() => victim.ScalarAsync("select 1"));
+        Assert.AreEqual(1, await bystander.ScalarAsync("select 1"));
     }
 
     [TestMethod]
@@ -133,13 +133,6 @@ public class LocalClusterTests
     private static async Task ExecuteAsync(LocalCluster cluster, string database, string sql)
     {
         await using var connection = await cluster.AdminConnectionAsync(cluster.PrimaryIndex, database);
-        await using var command = new NpgsqlCommand(sql, connection);
-        await command.ExecuteNonQueryAsync();
-    }
-
-    private static async Task<object?> ScalarAsync(NpgsqlConnection connection, string sql)
-    {
-        await using var command = new NpgsqlCommand(sql, connection);
-        return await command.ExecuteScalarAsync();
+        await connection.ExecuteAsync(sql);
     }
 }

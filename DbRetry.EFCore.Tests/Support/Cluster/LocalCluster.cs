@@ -97,7 +97,7 @@ internal sealed partial class LocalCluster : IAsyncDisposable
         name ??= $"test_{Interlocked.Increment(ref _databases)}";
         await using (var admin = await AdminConnectionAsync(PrimaryIndex, "postgres", cancellationToken))
         {
-            await ExecuteAsync(admin, $"create database \"{name}\" template template0", cancellationToken);
+            await ExecuteAsync(admin, NewDatabase.Sql(name, admin.PostgreSqlVersion), cancellationToken);
         }
         await WaitForReplayAsync(cancellationToken);
         return name;
