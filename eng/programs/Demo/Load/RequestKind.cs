@@ -1,0 +1,7 @@
+namespace DbRetry.Demo.Load;
+
+internal enum RequestKind
+{
+    Order,
+    Transfer,
+}

@@ -1,0 +1,8 @@
+namespace DbRetry.Demo;
+
+/// <summary>Who retries.</summary>
+internal enum RetryMode
+{
+    DbRetry,
+    Stock,
+}
