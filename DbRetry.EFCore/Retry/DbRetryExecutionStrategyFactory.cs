@@ -1,0 +1,20 @@
+using DbRetry.EFCore.Hosts;
+using Microsoft.EntityFrameworkCore.Storage;
+using Npgsql.EntityFrameworkCore.PostgreSQL;
+
+namespace DbRetry.EFCore.Retry;
+
+/// <summary>Gives a context DbRetry's strategy, or the provider's own where DbRetry was not asked for.</summary>
+internal sealed class DbRetryExecutionStrategyFactory(
+    ExecutionStrategyDependencies dependencies,
+    RelationalExecutionStrategyDependencies relational,
+    ContextSettings context,
+    AttemptLog log,
+    TimeProvider time,
+    Random random) : IExecutionStrategyFactory
+{
+    public IExecutionStrategy Create()
+        => context.Settings is { } settings
+            ? new DbRetryExecutionStrategy(dependencies, settings, log, time, random)
+            : new NpgsqlExecutionStrategyFactory(dependencies).Create();
+}
