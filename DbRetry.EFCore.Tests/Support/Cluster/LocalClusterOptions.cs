@@ -1,0 +1,16 @@
+namespace DbRetry.EFCore.Tests.Support.Cluster;
+
+internal sealed record LocalClusterOptions
+{
+    /// <summary>One primary and the rest streaming standbys; 1 to 3.</summary>
+    public int Nodes { get; init; } = 1;
+
+    /// <summary>Every commit waits for one standby.</summary>
+    public bool Synchronous { get; init; }
+
+    /// <summary>Server settings of every node, on top of ours.</summary>
+    public IReadOnlyDictionary<string, string> Settings { get; init; } = new Dictionary<string, string>();
+
+    /// <summary>Lines of <c>pg_hba.conf</c> that go before "trust everybody on the loopback interface".</summary>
+    public IReadOnlyList<string> AccessRules { get; init; } = [];
+}

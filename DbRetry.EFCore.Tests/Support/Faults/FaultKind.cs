@@ -1,0 +1,9 @@
+namespace DbRetry.EFCore.Tests.Support.Faults;
+
+internal enum FaultKind
+{
+    Cut,
+    Reset,
+    BlackHole,
+    Delay,
+}
