@@ -1,0 +1,128 @@
+using System.Data.Common;
+
+namespace DbRetry.EFCore.Dsn;
+
+/// <summary>Tells the forms of a DSN apart.</summary>
+/// <remarks>
+/// A URI shows by its scheme, a named string by EF Core's own test. The two pair forms overlap: <c>host=a</c> is both,
+/// <c>host=a port=1</c> is also an Npgsql string with the odd host "a port=1", and <c>password=p;Host=b host=a</c> a libpq
+/// string with the odd password "p;Host=b". So both readings are made and the likelier one is taken: one whose keywords are
+/// all known, whose values (other than free text) hold no trace of the other form's separators, and that names a host. In a tie it is
+/// an Npgsql string, which is left alone.
+/// </remarks>
+internal static class DsnFormatDetector
+{
+    private enum Likelihood
+    {
+        None,
+        WithoutHost,
+        WithHost,
+    }
+
+    public static DsnFormat Detect(string dsn)
+    {
+        if (UriDsn.HasScheme(dsn))
+        {
+            return DsnFormat.Uri;
+        }
+
+        var equals = dsn.IndexOf('=', StringComparison.Ordinal);
+        if (equals < 0 || !DsnKeywords.LooksLikeKeyword(dsn[..equals].Trim()))
+        {
+            return DsnFormat.Unrecognized;
+        }
+
+        if (IsNamed(dsn, equals))
+        {
+            return DsnFormat.Named;
+        }
+
+        var npgsql = AsNpgsql(dsn);
+        var keyValue = AsKeyValue(dsn);
+        return npgsql == Likelihood.None && keyValue == Likelihood.None
+            ? LooksLike(dsn, dsn[..equals].Trim())
+            : npgsql >= keyValue ? DsnFormat.Npgsql : DsnFormat.KeyValue;
+    }
+
+    // NamedConnectionStringResolverBase.TryGetConnectionName of EF Core 10: a single equals sign, after "name".
+    private static bool IsNamed(string dsn, int equals) =>
+        dsn.IndexOf('=', equals + 1) < 0 && dsn.AsSpan(0, equals).Trim().Equals("name", StringComparison.OrdinalIgnoreCase);
+
+    private static Likelihood AsNpgsql(string dsn)
+    {
+        var pairs = new DbConnectionStringBuilder();
+        try
+        {
+            pairs.ConnectionString = dsn;
+        }
+        catch (ArgumentException)
+        {
+            return Likelihood.None;
+        }
+
+        var hasHost = false;
+        foreach (string name in pairs.Keys)
+        {
+            if (!DsnKeywords.IsNpgsql(name) || (!DsnKeywords.IsFreeText(name) && HoldsKeyValuePair((string)pairs[name])))
+            {
+                return Likelihood.None;
+            }
+
+            hasHost |= DsnKeywords.IsHostList(name);
+        }
+
+        return hasHost ? Likelihood.WithHost : Likelihood.WithoutHost;
+    }
+
+    private static Likelihood AsKeyValue(string dsn)
+    {
+        List<DsnParameter> pairs;
+        try
+        {
+            pairs = KeyValueDsn.Read(dsn);
+        }
+        catch (FormatException)
+        {
+            return Likelihood.None;
+        }
+
+        var hasHost = false;
+        foreach (var pair in pairs)
+        {
+            if (!DsnKeywords.IsKnown(pair.Name)
+                || (!DsnKeywords.IsFreeText(pair.Name) && pair.Value.Contains(';', StringComparison.Ordinal)))
+            {
+                return Likelihood.None;
+            }
+
+            hasHost |= DsnKeywords.IsHostList(pair.Name) || pair.Name.Equals("hostaddr", StringComparison.OrdinalIgnoreCase);
+        }
+
+        return hasHost ? Likelihood.WithHost : Likelihood.WithoutHost;
+    }
+
+    // Whether " keyword =" occurs in it.
+    private static bool HoldsKeyValuePair(string value)
+    {
+        for (var equals = value.IndexOf('=', StringComparison.Ordinal); equals >= 0; equals = value.IndexOf('=', equals + 1))
+        {
+            var before = value.AsSpan(0, equals).TrimEnd();
+            var blank = before.LastIndexOfAny(' ', '\t', '\n');
+            if (blank >= 0 && DsnKeywords.IsKnown(before[(blank + 1)..].ToString()))
+            {
+                return true;
+            }
+        }
+
+        return false;
+    }
+
+    // No valid reading: the one whose error helps more. A blank in the first keyword is Npgsql's, else the first separator counts.
+    private static DsnFormat LooksLike(string dsn, string firstKeyword)
+    {
+        var separator = dsn.AsSpan().Trim().IndexOfAny(" ;\t\r\n");
+        return firstKeyword.Contains(' ', StringComparison.Ordinal) || separator < 0 || dsn.AsSpan().Trim()[separator] == ';'
+            ? DsnFormat.Npgsql
+            : DsnFormat.KeyValue;
+    }
+}
