@@ -40,7 +40,7 @@ internal static class DsnFormatDetector
         var npgsql = AsNpgsql(dsn);
         var keyValue = AsKeyValue(dsn);
         return npgsql == Likelihood.None && keyValue == Likelihood.None
-            ? LooksLike(dsn, dsn[..equals].Trim())
+            ? LooksLike(dsn.AsSpan(equals + 1))
             : npgsql >= keyValue ? DsnFormat.Npgsql : DsnFormat.KeyValue;
     }
 
@@ -63,12 +63,16 @@ internal static class DsnFormatDetector
         var hasHost = false;
         foreach (string name in pairs.Keys)
         {
-            if (!DsnKeywords.IsNpgsql(name) || (!DsnKeywords.IsFreeText(name) && HoldsKeyValuePair((string)pairs[name])))
+            var value = (string)pairs[name];
+            var isHost = DsnKeywords.IsHostList(name);
+            if (!DsnKeywords.IsNpgsql(name)
+                || (!DsnKeywords.IsFreeText(name) && HoldsKeyValuePair(value))
+                || (isHost && !HostList.IsPlausible(value)))
             {
                 return Likelihood.None;
             }
 
-            hasHost |= DsnKeywords.IsHostList(name);
+            hasHost |= isHost;
         }
 
         return hasHost ? Likelihood.WithHost : Likelihood.WithoutHost;
@@ -117,12 +121,12 @@ internal static class DsnFormatDetector
         return false;
     }
 
-    // No valid reading: the one whose error helps more. A blank in the first keyword is Npgsql's, else the first separator counts.
-    private static DsnFormat LooksLike(string dsn, string firstKeyword)
+    // No valid reading: the one whose error helps more. A libpq string has a blank before its second keyword, the other a semicolon.
+    private static DsnFormat LooksLike(ReadOnlySpan<char> afterEquals)
     {
-        var separator = dsn.AsSpan().Trim().IndexOfAny(" ;\t\r\n");
-        return firstKeyword.Contains(' ', StringComparison.Ordinal) || separator < 0 || dsn.AsSpan().Trim()[separator] == ';'
-            ? DsnFormat.Npgsql
-            : DsnFormat.KeyValue;
+        var rest = afterEquals.Trim();
+        var semicolon = rest.IndexOf(';');
+        var first = semicolon < 0 ? rest : rest[..semicolon];
+        return first.ContainsAny(" \t\r\n") && (semicolon < 0 || first.Contains('=')) ? DsnFormat.KeyValue : DsnFormat.Npgsql;
     }
 }

@@ -1,5 +1,7 @@
+using System.Buffers;
 using System.Collections.Immutable;
 using System.Globalization;
+using System.Net;
 
 namespace DbRetry.EFCore.Dsn;
 
@@ -7,6 +9,14 @@ namespace DbRetry.EFCore.Dsn;
 internal static class HostList
 {
     private const int LargestPort = 65535;
+
+    // A host with one of these is a piece of something else, perhaps of a password, and would be logged as a host.
+    private static readonly SearchValues<char> Impossible = SearchValues.Create(" \t\r\n;=@/\\?#&'\"");
+
+    /// <summary>Whether no part of the list, other than a socket directory, holds what no host name or address holds.</summary>
+    public static bool IsPlausible(string hosts) => Array.TrueForAll(
+        hosts.Split(',', StringSplitOptions.TrimEntries),
+        host => new HostEndpoint(host, HostEndpoint.DefaultPort).IsUnixSocket || !host.AsSpan().ContainsAny(Impossible));
 
     /// <summary>
     /// By libpq's rule (PostgreSQL manual 34.1.2 under <c>port</c>): as many ports as hosts, or one for all, an empty one
@@ -75,6 +85,11 @@ internal static class HostList
             throw DsnError.Invalid($"host number {index + 1} is empty; Npgsql has no default host");
         }
 
+        if (!IsPlausible(text))
+        {
+            throw DsnError.Invalid($"host number {index + 1} holds a character that no host name or address has");
+        }
+
         var isSocket = new HostEndpoint(text, port).IsUnixSocket;
         var (name, own) = isSocket && !socketMayHavePort ? (text, null) : SplitPort(text);
         if (name.Length == 0)
@@ -82,11 +97,13 @@ internal static class HostList
             throw DsnError.Invalid($"host number {index + 1} is empty; Npgsql has no default host");
         }
 
-        if (!isSocket && name[0] == '[')
+        if (!isSocket && name.AsSpan().ContainsAny('[', ':'))
         {
-            name = name is [_, .. var address, ']'] && address.Contains(':', StringComparison.Ordinal)
-                ? address
-                : throw DsnError.Invalid($"host number {index + 1} is no IPv6 address in brackets");
+            name = name is ['[', .. var bracketed, ']'] ? bracketed : name;
+            if (!IsIPv6(name))
+            {
+                throw DsnError.Invalid($"host number {index + 1} is no IPv6 address; one with a port needs brackets around the address");
+            }
         }
 
         return new(name, own is null ? port : Port(own, index));
@@ -100,6 +117,10 @@ internal static class HostList
         var isSeparator = colon > bracket && text.AsSpan(bracket + 1).IndexOf(':') == colon - bracket - 1;
         return isSeparator ? (text[..colon], text[(colon + 1)..]) : (text, null);
     }
+
+    // The zone may be the name of an interface that exists elsewhere only.
+    private static bool IsIPv6(string text) =>
+        text.Contains(':', StringComparison.Ordinal) && IPAddress.TryParse(text.Split('%', 2)[0], out _);
 
     private static int Port(string text, int index) =>
         int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var port) && port is >= 1 and <= LargestPort

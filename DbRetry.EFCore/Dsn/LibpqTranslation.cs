@@ -25,6 +25,11 @@ internal sealed class LibpqTranslation
         var translation = new LibpqTranslation();
         foreach (var parameter in parameters)
         {
+            if (!DsnKeywords.IsKnown(parameter.Name))
+            {
+                throw DsnError.Unknown(parameter);
+            }
+
             if (parameter.Value.Length > 0)
             {
                 translation.Add(parameter);
@@ -57,13 +62,9 @@ internal sealed class LibpqTranslation
         {
             AddToListOrCompute(parameter);
         }
-        else if (DsnKeywords.IsNpgsql(name))
-        {
-            _writer.Set(name, value, parameter);
-        }
         else
         {
-            throw DsnError.Unknown(parameter);
+            _writer.Set(name, value, parameter);
         }
     }
 

@@ -22,6 +22,11 @@ internal static class NpgsqlDsn
             // Npgsql's indexer puts the keyword there; the ADO.NET lexer puts nothing.
             throw Error(text, exception.ParamName);
         }
+        catch (KeyNotFoundException)
+        {
+            // An empty value makes Npgsql remove the keyword, which it does not find.
+            throw DsnError.Invalid("a keyword with an empty value is none of Npgsql's");
+        }
     }
 
     private static FormatException Error(string text, string? keyword)

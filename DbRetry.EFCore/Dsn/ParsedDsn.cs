@@ -27,6 +27,13 @@ internal sealed class ParsedDsn
         LoadBalanceHosts = loadBalanceHosts;
         HostRecheckSeconds = hostRecheckSeconds;
         BaseConnectionString = settings.ConnectionString;
+
+        // DbConnectionStringBuilder writes a value that ends with a line break without quotes, and then trims it away. Npgsql
+        // copies its settings through such strings, so there is no way around it.
+        if (!settings.EquivalentTo(new NpgsqlConnectionStringBuilder(BaseConnectionString)))
+        {
+            throw DsnError.Invalid("one of its values cannot stand in an Npgsql connection string; the known case is a line break at the end of a value");
+        }
     }
 
     /// <summary>The form it was written in.</summary>
