@@ -11,6 +11,7 @@ namespace DbRetry.EFCore.Dsn;
 /// trace of a password with a bare <c>@</c> or <c>/</c>, a piece of which would become a host or database name and be
 /// logged as such. A value of the query may hold bare equals signs. White space around the URI and the case of the scheme
 /// do not matter. Hosts of the query are a list, however they are repeated; as in libpq they replace those before the path.
+/// Ports in both places are an error. What a repeated parameter means is decided in <see cref="LibpqTranslation"/>.
 /// </remarks>
 internal static class UriDsn
 {
