@@ -1,26 +1,29 @@
 namespace DbRetry.EFCore;
 
-/// <summary>Which hosts of a cluster may serve a session; libpq's <c>target_session_attrs</c>.</summary>
+/// <summary>
+/// Which kind of session a connection must, or should, get when a DSN names several hosts: libpq's
+/// <c>target_session_attrs</c> (PostgreSQL manual 34.1.2) plus Npgsql's <c>prefer-primary</c>.
+/// </summary>
 public enum TargetSession
 {
-    /// <summary>Any host.</summary>
+    /// <summary>Any server that accepts the connection.</summary>
     Any,
 
-    /// <summary>A host that accepts writes by default.</summary>
+    /// <summary>The server is no hot standby and <c>default_transaction_read_only</c> is off.</summary>
     ReadWrite,
 
-    /// <summary>A host that does not accept writes by default.</summary>
+    /// <summary>The server is a hot standby or <c>default_transaction_read_only</c> is on.</summary>
     ReadOnly,
 
-    /// <summary>A host that is not in recovery.</summary>
+    /// <summary>The server is no hot standby.</summary>
     Primary,
 
-    /// <summary>A host in recovery.</summary>
+    /// <summary>The server is a hot standby.</summary>
     Standby,
 
-    /// <summary>A primary if there is one, else any host.</summary>
+    /// <summary>A primary when there is one, else any server.</summary>
     PreferPrimary,
 
-    /// <summary>A standby if there is one, else any host.</summary>
+    /// <summary>A standby when there is one, else any server.</summary>
     PreferStandby,
 }
