@@ -1,3 +1,4 @@
+using DbRetry.EFCore.Retry;
 using Microsoft.EntityFrameworkCore.Infrastructure;
 using Microsoft.Extensions.DependencyInjection;
 

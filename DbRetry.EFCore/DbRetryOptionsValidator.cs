@@ -1,6 +1,9 @@
+using System.Diagnostics.CodeAnalysis;
+
 namespace DbRetry.EFCore;
 
 /// <summary>Checks options that people wrote, so that a mistake is named where it was made.</summary>
+[SuppressMessage("Usage", "CA2208", Justification = "The option that is out of range is what the reader has to correct, not the parameter of this method.")]
 internal static class DbRetryOptionsValidator
 {
     /// <summary>Far beyond anything useful; keeps attempt counters far from overflowing.</summary>
@@ -9,7 +12,7 @@ internal static class DbRetryOptionsValidator
     /// <summary>Any longer wait is a mistake in the unit, and timers end at 49 days.</summary>
     internal static readonly TimeSpan MaxWait = TimeSpan.FromDays(1);
 
-    /// <summary>The most that Npgsql takes for <c>Timeout</c> (NpgsqlConnectionStringBuilder.TimeoutLimit).</summary>
+    /// <summary>The most that Npgsql takes for <c>Timeout</c> (NpgsqlConnection.TimeoutLimit).</summary>
     internal static readonly TimeSpan MaxHostTimeout = TimeSpan.FromSeconds(1024);
 
     private static readonly TimeSpan MinWait = TimeSpan.FromTicks(1);

@@ -58,8 +58,17 @@ public static class DbRetryPolicy
             options);
     }
 
-    /// <inheritdoc cref="Execute{TResult}"/>
+    /// <summary>Runs asynchronous work, and runs it again while that is safe and useful.</summary>
+    /// <typeparam name="TResult">What the work returns.</typeparam>
+    /// <param name="work">Opens a connection, uses and closes it.</param>
+    /// <param name="maxRetryCount">How often it may be run again; by default what <paramref name="options"/> say.</param>
+    /// <param name="idempotent">Whether running it again does no harm even if an earlier run was applied: true for reads.</param>
+    /// <param name="options">Delays, timeouts and what is retriable; by default the defaults.</param>
     /// <param name="cancellationToken">Ends the work and the waiting.</param>
+    /// <returns>What the first run that did not fail returned.</returns>
+    /// <exception cref="Microsoft.EntityFrameworkCore.Storage.RetryLimitExceededException">It still failed when its budget was used up.</exception>
+    /// <exception cref="CommitOutcomeUnknownException">A connection was lost, and it is not known whether the work was applied.</exception>
+    /// <exception cref="ArgumentException">An option is out of its range.</exception>
     /// <exception cref="OperationCanceledException">The caller cancelled.</exception>
     public static async Task<TResult> ExecuteAsync<TResult>(
         Func<CancellationToken, Task<TResult>> work,

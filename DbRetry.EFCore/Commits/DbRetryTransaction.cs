@@ -1,6 +1,7 @@
 using System.Data;
 using System.Data.Common;
 using System.Diagnostics;
+using System.Diagnostics.CodeAnalysis;
 using DbRetry.EFCore.Retry;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.EntityFrameworkCore.Diagnostics;
@@ -10,18 +11,30 @@ using Npgsql;
 namespace DbRetry.EFCore.Commits;
 
 /// <summary>Owns COMMIT: after every interceptor of the application, and with the knowledge of what a failure there means.</summary>
-internal sealed class DbRetryTransaction(
-    IRelationalConnection connection,
-    DbTransaction transaction,
-    Guid transactionId,
-    IDiagnosticsLogger<DbLoggerCategory.Database.Transaction> logger,
-    bool transactionOwned,
-    ISqlGenerationHelper sqlGenerationHelper,
-    AttemptLog log)
-    : RelationalTransaction(connection, transaction, transactionId, logger, transactionOwned, sqlGenerationHelper)
+internal sealed class DbRetryTransaction : RelationalTransaction
 {
-    // Taken at the beginning: NpgsqlTransaction.Connection throws once the connection is broken.
-    private readonly NpgsqlConnection _npgsql = (NpgsqlConnection)connection.DbConnection;
+    private readonly DbTransaction _transaction;
+    private readonly AttemptLog _log;
+
+    [SuppressMessage("Usage", "CA2213:Disposable fields should be disposed", Justification = "It is EF's connection.")]
+    private readonly NpgsqlConnection _connection;
+
+    internal DbRetryTransaction(
+        IRelationalConnection connection,
+        DbTransaction transaction,
+        Guid transactionId,
+        IDiagnosticsLogger<DbLoggerCategory.Database.Transaction> logger,
+        bool transactionOwned,
+        ISqlGenerationHelper sqlGenerationHelper,
+        AttemptLog log)
+        : base(connection, transaction, transactionId, logger, transactionOwned, sqlGenerationHelper)
+    {
+        _transaction = transaction;
+        _log = log;
+
+        // Taken at the beginning: NpgsqlTransaction.Connection throws once the connection is broken.
+        _connection = (NpgsqlConnection)connection.DbConnection;
+    }
 
     public override void Commit()
     {
@@ -29,26 +42,26 @@ internal sealed class DbRetryTransaction(
         var stopwatch = Stopwatch.GetTimestamp();
         try
         {
-            if (!Logger.TransactionCommitting(Connection, transaction, TransactionId, start).IsSuppressed)
+            if (!Logger.TransactionCommitting(Connection, _transaction, TransactionId, start).IsSuppressed)
             {
                 BeginCommit();
                 try
                 {
-                    transaction.Commit();
+                    _transaction.Commit();
                 }
-                catch (Exception exception) when (IsInDoubt())
+                catch (Exception exception) when (IsInDoubt(exception))
                 {
                     throw OutcomeUnknown(exception);
                 }
 
-                log.Enter(AttemptPhase.None);
+                _log.Enter(AttemptPhase.None);
             }
 
-            Logger.TransactionCommitted(Connection, transaction, TransactionId, start, Stopwatch.GetElapsedTime(stopwatch));
+            Logger.TransactionCommitted(Connection, _transaction, TransactionId, start, Stopwatch.GetElapsedTime(stopwatch));
         }
         catch (Exception exception)
         {
-            Logger.TransactionError(Connection, transaction, TransactionId, "Commit", exception, start, Stopwatch.GetElapsedTime(stopwatch));
+            Logger.TransactionError(Connection, _transaction, TransactionId, "Commit", exception, start, Stopwatch.GetElapsedTime(stopwatch));
             throw;
         }
 
@@ -62,29 +75,29 @@ internal sealed class DbRetryTransaction(
         try
         {
             var interception = await Logger
-                .TransactionCommittingAsync(Connection, transaction, TransactionId, start, cancellationToken).ConfigureAwait(false);
+                .TransactionCommittingAsync(Connection, _transaction, TransactionId, start, cancellationToken).ConfigureAwait(false);
             if (!interception.IsSuppressed)
             {
                 BeginCommit();
                 try
                 {
-                    await transaction.CommitAsync(cancellationToken).ConfigureAwait(false);
+                    await _transaction.CommitAsync(cancellationToken).ConfigureAwait(false);
                 }
-                catch (Exception exception) when (IsInDoubt())
+                catch (Exception exception) when (IsInDoubt(exception))
                 {
                     throw OutcomeUnknown(exception);
                 }
 
-                log.Enter(AttemptPhase.None);
+                _log.Enter(AttemptPhase.None);
             }
 
             await Logger.TransactionCommittedAsync(
-                Connection, transaction, TransactionId, start, Stopwatch.GetElapsedTime(stopwatch), cancellationToken).ConfigureAwait(false);
+                Connection, _transaction, TransactionId, start, Stopwatch.GetElapsedTime(stopwatch), cancellationToken).ConfigureAwait(false);
         }
         catch (Exception exception)
         {
             await Logger.TransactionErrorAsync(
-                Connection, transaction, TransactionId, "Commit", exception, start, Stopwatch.GetElapsedTime(stopwatch), cancellationToken)
+                Connection, _transaction, TransactionId, "Commit", exception, start, Stopwatch.GetElapsedTime(stopwatch), cancellationToken)
                 .ConfigureAwait(false);
             throw;
         }
@@ -95,20 +108,22 @@ internal sealed class DbRetryTransaction(
     private void BeginCommit()
     {
         // A connection that was lost before COMMIT left no doubt: the server rolls back what it was never asked to commit.
-        if (_npgsql.FullState is not ConnectionState.Open)
+        if (_connection.FullState is not ConnectionState.Open)
         {
-            throw TransactionLost.Error(log.Host, log.ConnectionLoss);
+            throw TransactionLost.Error(_log.Host, _log.ConnectionLoss);
         }
 
-        log.Enter(AttemptPhase.Committing);
+        _log.Enter(AttemptPhase.Committing);
     }
 
-    // A connection that is still open means that the server answered, and so did not commit (ServerBehavior/CommitFaults).
-    private bool IsInDoubt() => _npgsql.FullState is not ConnectionState.Open;
+    // A connection that is still open, or an error from the server itself, is an answer: it did not commit (ServerBehavior/CommitFaultFacts).
+    private bool IsInDoubt(Exception exception)
+        => _connection.FullState is not ConnectionState.Open
+            && exception is not PostgresException { SqlState: not SqlStateTable.ProtocolViolation };
 
     private CommitOutcomeUnknownException OutcomeUnknown(Exception exception)
     {
-        log.Lost(exception);
-        return new CommitOutcomeUnknownException(log.Host?.ToString(), exception);
+        _log.Lost(exception);
+        return new CommitOutcomeUnknownException(_log.Host?.ToString(), exception);
     }
 }

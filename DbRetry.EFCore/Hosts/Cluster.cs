@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using System.Collections.Immutable;
 using DbRetry.EFCore.Dsn;
+using DbRetry.EFCore.Retry;
 
 namespace DbRetry.EFCore.Hosts;
 
@@ -21,6 +22,7 @@ internal sealed class Cluster
 
     private readonly HostKnowledge[] _knowledge;
     private readonly ConcurrentDictionary<(int Host, int ProcessId), HostRole> _sessionRoles = new();
+    private readonly ConcurrentDictionary<int, RetryBudget> _budgets = new();
     private int _primary = -1;
 
     internal Cluster(ImmutableArray<HostEndpoint> hosts)
@@ -87,6 +89,9 @@ internal sealed class Cluster
 
         _sessionRoles[(host, processId)] = role;
     }
+
+    /// <summary>Takes one retry of a lost connection out of the cluster's budget; false when it is used up.</summary>
+    internal bool TryTakeRetry(int capacity, TimeProvider time) => _budgets.GetOrAdd(capacity, static (capacity, time) => new RetryBudget(capacity, time), time).TryTake();
 
     private void Forget(int host, HostKnowledge knowledge)
     {

@@ -52,7 +52,7 @@ internal sealed class DataSourceRoute : HostRoute
         var hosts = new (NpgsqlDataSource, NpgsqlConnectionStringBuilder)[cluster.Hosts.Length];
         foreach (var pool in DataSourceHosts.Hosts(multiHost))
         {
-            var own = DataSourceHosts.SettingsOf(pool).Clone();
+            var own = new NpgsqlConnectionStringBuilder(DataSourceHosts.SettingsOf(pool).ConnectionString);
             var host = cluster.Hosts.IndexOf(ClusterRegistry.Normalise(new HostEndpoint(own.Host!, own.Port)));
             hosts[host] = (pool, own.LimitTimeout(hostTimeout));
         }

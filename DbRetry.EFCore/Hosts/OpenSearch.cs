@@ -165,7 +165,7 @@ internal sealed class OpenSearch(HostRoute route, TargetSession target, RetrySet
             return Fail(Unsuitable());
         }
 
-        var delay = Backoff.Next(_waits++, settings.ReconnectDelay, settings.MaxReconnectDelay, random.NextDouble());
+        var delay = RetryDelays.Next(settings, FailureKind.HostUnavailable, ++_waits, random.NextDouble());
         Delay = delay < left ? delay : left;
         _pass = [];
         return OpenStep.Wait;

@@ -111,16 +111,18 @@ internal sealed class AttemptLog : IResettableService
         ConnectionLoss ??= exception;
     }
 
-    void IResettableService.ResetState()
+    void IResettableService.ResetState() => Reset();
+
+    Task IResettableService.ResetStateAsync(CancellationToken cancellationToken)
+    {
+        Reset();
+        return Task.CompletedTask;
+    }
+
+    private void Reset()
     {
         EndUnit();
         BeginAttempt();
         Host = null;
-    }
-
-    Task IResettableService.ResetStateAsync(CancellationToken cancellationToken)
-    {
-        ((IResettableService)this).ResetState();
-        return Task.CompletedTask;
     }
 }

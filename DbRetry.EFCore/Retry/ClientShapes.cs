@@ -13,6 +13,10 @@ internal sealed class ClientShapes(bool connectionBroken)
     private const string PoolExhausted = "The connection pool has been exhausted"; // PoolingDataSource.cs:176, around a bare TimeoutException
     private const string ConnectTimeout = "Timeout during connection attempt"; // NpgsqlConnector.cs:1320 and 1420, the inner TimeoutException
 
+    /// <summary>Whether the client waited in vain for a place in its own pool, which says nothing about the host.</summary>
+    internal static bool IsPoolExhausted(Exception exception)
+        => exception is NpgsqlException { InnerException: TimeoutException } && exception.Message.StartsWith(PoolExhausted, StringComparison.Ordinal);
+
     /// <summary>The failure that the exception is by its own shape and that of the exception directly inside it, if it is one.</summary>
     internal Failure? Recognise(Exception exception, bool opening)
         => exception switch
@@ -56,7 +60,7 @@ internal sealed class ClientShapes(bool connectionBroken)
             connectionBroken || kind == FailureKind.LostConnection ? ServerAnswer.Missing : ServerAnswer.Complete);
 
     private Failure ReadTimeout(Exception exception, TimeoutException timeout, bool opening)
-        => exception.Message.StartsWith(PoolExhausted, StringComparison.Ordinal)
+        => IsPoolExhausted(exception)
             ? Describe(FailureKind.Permanent, "the connection pool is exhausted: the client holds all connections it may have", exception)
             : opening || timeout.Message == ConnectTimeout
                 ? Describe(FailureKind.HostUnavailable, "the host did not accept a connection in time", exception)

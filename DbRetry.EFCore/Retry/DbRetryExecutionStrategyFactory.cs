@@ -1,13 +1,12 @@
-using DbRetry.EFCore.Hosts;
+#pragma warning disable EF1001 // NpgsqlExecutionStrategyFactory is what a context without DbRetry would have.
 using Microsoft.EntityFrameworkCore.Storage;
-using Npgsql.EntityFrameworkCore.PostgreSQL;
+using Npgsql.EntityFrameworkCore.PostgreSQL.Storage.Internal;
 
 namespace DbRetry.EFCore.Retry;
 
 /// <summary>Gives a context DbRetry's strategy, or the provider's own where DbRetry was not asked for.</summary>
 internal sealed class DbRetryExecutionStrategyFactory(
     ExecutionStrategyDependencies dependencies,
-    RelationalExecutionStrategyDependencies relational,
     ContextSettings context,
     AttemptLog log,
     TimeProvider time,

@@ -1,6 +1,3 @@
-using System.Diagnostics.CodeAnalysis;
-using DbRetry.EFCore.Hosts;
-
 namespace DbRetry.EFCore.Retry;
 
 /// <summary>What is to happen after a failed attempt.</summary>
@@ -90,9 +87,8 @@ internal sealed class RetryUnit(RetrySettings settings, AttemptLog log, TimeProv
             return Throw(new RetriesExhaustedException(Story(why), exception));
         }
 
-        Delay = _failure.Kind is FailureKind.Conflict
-            ? Backoff.Next(_conflicts++, settings.ConflictDelay, settings.MaxConflictDelay, random.NextDouble())
-            : Backoff.Next(_exceptions.Count - 1 - _conflicts, settings.ReconnectDelay, settings.MaxReconnectDelay, random.NextDouble());
+        var retry = _failure.Kind is FailureKind.Conflict ? ++_conflicts : _exceptions.Count - _conflicts;
+        Delay = RetryDelays.Next(settings, _failure.Kind, retry, random.NextDouble());
         return AfterFailure.Retry;
     }
 

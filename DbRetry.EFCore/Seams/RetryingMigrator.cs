@@ -14,7 +14,7 @@ namespace DbRetry.EFCore.Seams;
 /// </remarks>
 internal sealed class RetryingMigrator(IServiceProvider services, IExecutionStrategyFactory strategies) : IMigrator
 {
-    private readonly IMigrator _inner = ActivatorUtilities.CreateInstance<NpgsqlMigrator>(services);
+    private readonly NpgsqlMigrator _inner = ActivatorUtilities.CreateInstance<NpgsqlMigrator>(services);
 
     public void Migrate(string? targetMigration = null)
     {
