@@ -61,7 +61,7 @@ public sealed class DbRetryOptions
 
     /// <summary>
     /// How many retries of lost connections one cluster may get in a burst, for the whole process; a tenth of it is refilled per second.
-    /// Conflicts do not count: they show that the database is there.
+    /// Conflicts do not count: they show that the database is there. 0 turns the budget off.
     /// </summary>
     /// <value>1,000 retries, refilled by 100 per second.</value>
     public int RetryBudget { get; set; } = 1000;
@@ -73,13 +73,14 @@ public sealed class DbRetryOptions
     /// <value><see langword="true"/>, as with EF's own retrying strategy.</value>
     public bool BufferResults { get; set; } = true;
 
-    /// <summary>SQLSTATEs that are retried although the built-in table calls them permanent.</summary>
+    /// <summary>SQLSTATEs that are retried although the built-in table calls them permanent. 40003 and 08007, which say that the outcome is unknown, never are.</summary>
     /// <value>Empty.</value>
     public ISet<string> RetriableSqlStates { get; } = new HashSet<string>(StringComparer.Ordinal);
 
     /// <summary>
     /// Decides about an exception before the built-in table does: <see langword="true"/> retries, <see langword="false"/> gives up,
-    /// <see langword="null"/> leaves it to the table. It cannot make a commit whose outcome is unknown be repeated.
+    /// <see langword="null"/> leaves it to the table. It is asked about the exception that was thrown and then about each one inside it; its first
+    /// answer counts. It can make neither a commit whose outcome is unknown nor a cancelled operation be repeated.
     /// </summary>
     /// <value><see langword="null"/>: the table decides.</value>
     public Func<Exception, bool?>? ShouldRetry { get; set; }
