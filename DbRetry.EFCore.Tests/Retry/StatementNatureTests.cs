@@ -1,0 +1,105 @@
+using DbRetry.EFCore.Retry;
+using Microsoft.EntityFrameworkCore.Diagnostics;
+
+namespace DbRetry.EFCore.Tests.Retry;
+
+[TestClass]
+public class StatementNatureTests
+{
+    [TestMethod]
+    [DataRow("SELECT * FROM posts")]
+    [DataRow("  select 1;\n")]
+    [DataRow("-- update\nselect 1")]
+    [DataRow("/* insert /* nested */ delete */ select 1")]
+    [DataRow("(select 1) union (select 2)")]
+    [DataRow("VALUES (1)")]
+    [DataRow("TABLE posts")]
+    [DataRow("show server_version")]
+    [DataRow("explain select 1")]
+    [DataRow("with x as (select 1) select * from x")]
+    [DataRow("select 'delete from t', $1")]
+    [DataRow("select 'it''s; delete' from t")]
+    [DataRow("select E'\\'; delete from t --' from t")]
+    [DataRow("select $$ delete $$, $tag$ $$ update $tag$")]
+    [DataRow("select \"delete\" from \"update \"\"merge\"")]
+    [DataRow("select $1 + $2 from t")]
+    [DataRow("select a$delete$ from t")]
+    [DataRow("select 1e5, 0x1F, updated_at, deleted from inserts")]
+    [DataRow("select call, do, copy, truncate, \"grant\", comment from words")]
+    [DataRow("select * from t for update")]
+    [DataRow("select * from t FOR NO KEY UPDATE skip locked")]
+    [DataRow("select * from t for key share")]
+    [DataRow("select nextval('s')")]
+    [DataRow("select my_function(1)")]
+    [DataRow("select 1; select 2")]
+    [DataRow("select 1 -- no line end")]
+    [DataRow("select 3 / 2 - 1 * $")]
+    public void a_query_that_reads(string sql)
+        => Assert.IsFalse(StatementNature.MayWrite(CommandSource.FromSqlQuery, sql));
+
+    [TestMethod]
+    [DataRow("INSERT INTO t VALUES (1) RETURNING *")]
+    [DataRow("update t set a = 1 returning *")]
+    [DataRow("delete from t returning *")]
+    [DataRow("merge into t using s on true when matched then do nothing")]
+    [DataRow("with x as (delete from t returning *) select * from x")]
+    [DataRow("with x as materialized(update t set a = 1 returning *) select * from x")]
+    [DataRow("with x as (select 1) insert into t select * from x")]
+    [DataRow("select * into copy_of_t from t")]
+    [DataRow("explain analyze delete from t")]
+    [DataRow("explain analyze execute p")]
+    [DataRow("explain (analyze) create table x as select 1")]
+    [DataRow("select 1; delete from t")]
+    [DataRow("select 1; set x = 1")]
+    [DataRow("call p()")]
+    [DataRow("do $$ begin end $$")]
+    [DataRow("copy t from stdin")]
+    [DataRow("truncate t")]
+    [DataRow("create table t ()")]
+    [DataRow("alter table t add a int")]
+    [DataRow("drop table t")]
+    [DataRow("grant select on t to u")]
+    [DataRow("vacuum")]
+    [DataRow("begin")]
+    [DataRow("select setval('s', 1)")]
+    [DataRow("select pg_catalog.setval ('s', 1)")]
+    [DataRow("select pg_advisory_lock(1)")]
+    [DataRow("select pg_try_advisory_xact_lock(1)")]
+    [DataRow("select pg_notify('c', 'p')")]
+    [DataRow("select lo_create(0)")]
+    [DataRow("select dblink_exec('delete from t')")]
+    [DataRow("select pg_terminate_backend(1)")]
+    [DataRow("select * from t for no key share; update t set a = 1")]
+    [DataRow("")]
+    [DataRow("-- nothing")]
+    [DataRow("select 'unterminated")]
+    [DataRow("select E'unterminated\\'")]
+    [DataRow("select \"unterminated")]
+    [DataRow("select /* unterminated /* */")]
+    [DataRow("select $x$ unterminated $y$")]
+    public void a_query_that_may_write(string sql)
+    {
+        Assert.IsTrue(StatementNature.MayWrite(CommandSource.FromSqlQuery, sql));
+        Assert.IsTrue(StatementNature.MayWrite(CommandSource.ExecuteSqlRaw, sql));
+        Assert.IsTrue(StatementNature.MayWrite(CommandSource.Unknown, sql));
+    }
+
+    [TestMethod]
+    [DataRow(CommandSource.LinqQuery, "select f()", false)]
+    [DataRow(CommandSource.FromSqlQuery, "select f()", false)]
+    [DataRow(CommandSource.ValueGenerator, "SELECT nextval('\"Seq\"')", false)]
+    [DataRow(CommandSource.SaveChanges, "select 1", true)]
+    [DataRow(CommandSource.ExecuteUpdate, "select 1", true)]
+    [DataRow(CommandSource.ExecuteDelete, "select 1", true)]
+    [DataRow(CommandSource.ExecuteSqlRaw, "select 1", false)]
+    [DataRow(CommandSource.ExecuteSqlRaw, "select f()", true)]
+    [DataRow(CommandSource.ExecuteSqlRaw, "select count(*) from t where a in (1, 2) and exists (select 1)", false)]
+    [DataRow(CommandSource.ExecuteSqlRaw, "select nextval('s')", false)]
+    [DataRow(CommandSource.Migrations, "SELECT EXISTS (SELECT 1 FROM pg_catalog.pg_class c WHERE c.relname='__EFMigrationsHistory')", false)]
+    [DataRow(CommandSource.Migrations, "CREATE TABLE t ()", true)]
+    [DataRow(CommandSource.Scaffolding, "select 1", false)]
+    [DataRow(CommandSource.Unknown, "select refresh_everything()", true)]
+    [DataRow((CommandSource)99, "update t set a = 1", true)]
+    public void the_source_decides_what_the_text_leaves_open(CommandSource source, string sql, bool mayWrite)
+        => Assert.AreEqual(mayWrite, StatementNature.MayWrite(source, sql));
+}

@@ -1,0 +1,87 @@
+using DbRetry.EFCore.Retry;
+
+namespace DbRetry.EFCore;
+
+/// <summary>What <c>UseDbRetry</c> retries, how long, and against which hosts. Plain properties that bind from configuration.</summary>
+/// <remarks>
+/// Values are checked when a context is first used; a value out of range is an <see cref="ArgumentOutOfRangeException"/> that names the property.
+/// Changing an instance after it was handed to <c>UseDbRetry</c> has no effect.
+/// </remarks>
+public sealed class DbRetryOptions
+{
+    private int? _maxRetryCount;
+
+    /// <summary>
+    /// How often a unit is run again after its first attempt failed in a way that is safe and useful to repeat. 0 turns retries off.
+    /// </summary>
+    /// <value>
+    /// The environment variable <c>DB_RETRY_RETRIES_NUMBER</c>, else <c>DB_UTILS_RETRIES_NUMBER</c>, else 3.
+    /// </value>
+    /// <exception cref="InvalidOperationException">The environment variable is read and holds no non-negative integer.</exception>
+    public int MaxRetryCount
+    {
+        get => _maxRetryCount ?? RetriesNumberVariable.Read(Environment.GetEnvironmentVariable);
+        set => _maxRetryCount = value;
+    }
+
+    /// <summary>
+    /// How long, from the first failure of a unit, lost connections and missing hosts are waited for before the unit is given up.
+    /// </summary>
+    /// <value>60 seconds.</value>
+    public TimeSpan FailoverTimeout { get; set; } = TimeSpan.FromSeconds(60);
+
+    /// <summary>The longest that one host may take to accept a connection before the next host is tried.</summary>
+    /// <value>3 seconds. A shorter <c>Timeout</c> in the connection string wins. Whole seconds count; a fraction is rounded up.</value>
+    public TimeSpan HostTimeout { get; set; } = TimeSpan.FromSeconds(3);
+
+    /// <summary>Which hosts of the cluster may serve this context.</summary>
+    /// <value>
+    /// What the connection string says (<c>target_session_attrs</c>, <c>Target Session Attributes</c>); where it is silent,
+    /// <see cref="TargetSession.ReadWrite"/> for several hosts and <see cref="TargetSession.Any"/> for one.
+    /// </value>
+    public TargetSession? TargetSession { get; set; }
+
+    /// <summary>The upper bound of the first wait after a conflict (SQLSTATE 40001, 40P01); it doubles with each retry, with full jitter.</summary>
+    /// <value>5 milliseconds.</value>
+    public TimeSpan ConflictDelay { get; set; } = TimeSpan.FromMilliseconds(5);
+
+    /// <summary>The cap of the wait after a conflict.</summary>
+    /// <value>250 milliseconds.</value>
+    public TimeSpan MaxConflictDelay { get; set; } = TimeSpan.FromMilliseconds(250);
+
+    /// <summary>
+    /// The upper bound of the first wait between two looks for a usable host after a connection was lost; it doubles with each look, with full jitter.
+    /// </summary>
+    /// <value>20 milliseconds.</value>
+    public TimeSpan ReconnectDelay { get; set; } = TimeSpan.FromMilliseconds(20);
+
+    /// <summary>The cap of the wait between two looks for a usable host.</summary>
+    /// <value>500 milliseconds.</value>
+    public TimeSpan MaxReconnectDelay { get; set; } = TimeSpan.FromMilliseconds(500);
+
+    /// <summary>
+    /// How many retries of lost connections one cluster may get in a burst, for the whole process; a tenth of it is refilled per second.
+    /// Conflicts do not count: they show that the database is there. 0 turns the budget off.
+    /// </summary>
+    /// <value>1,000 retries, refilled by 100 per second.</value>
+    public int RetryBudget { get; set; } = 1000;
+
+    /// <summary>
+    /// Whether EF Core reads a query's result in full before the first row is handed out, so that a failure in the middle is retried as well.
+    /// Turn it off for contexts that stream large results: then only the start of a query is retried.
+    /// </summary>
+    /// <value><see langword="true"/>, as with EF's own retrying strategy.</value>
+    public bool BufferResults { get; set; } = true;
+
+    /// <summary>SQLSTATEs that are retried although the built-in table calls them permanent. 40003 and 08007, which say that the outcome is unknown, never are.</summary>
+    /// <value>Empty.</value>
+    public ISet<string> RetriableSqlStates { get; } = new HashSet<string>(StringComparer.Ordinal);
+
+    /// <summary>
+    /// Decides about an exception before the built-in table does: <see langword="true"/> retries, <see langword="false"/> gives up,
+    /// <see langword="null"/> leaves it to the table. It is asked about the exception that was thrown and then about each one inside it; its first
+    /// answer counts. It can make neither a commit whose outcome is unknown nor a cancelled operation be repeated.
+    /// </summary>
+    /// <value><see langword="null"/>: the table decides.</value>
+    public Func<Exception, bool?>? ShouldRetry { get; set; }
+}

@@ -1,0 +1,43 @@
+using DbRetry.EFCore;
+using DbRetry.EFCore.Commits;
+using DbRetry.EFCore.Hosts;
+using DbRetry.EFCore.Retry;
+using DbRetry.EFCore.Seams;
+using Microsoft.EntityFrameworkCore.Diagnostics;
+using Microsoft.EntityFrameworkCore.Infrastructure;
+using Microsoft.EntityFrameworkCore.Storage;
+using Microsoft.Extensions.DependencyInjection.Extensions;
+
+namespace Microsoft.Extensions.DependencyInjection;
+
+/// <summary>Registers DbRetry's services in a service provider that an application builds for EF Core itself.</summary>
+public static class DbRetryServiceCollectionExtensions
+{
+    /// <summary>
+    /// Adds what <c>UseDbRetry</c> needs to a provider that is passed to <c>UseInternalServiceProvider</c>.
+    /// Nobody else needs to call this: <c>UseDbRetry</c> does so by itself. The order with <c>AddEntityFrameworkNpgsql</c> does not matter.
+    /// </summary>
+    /// <param name="services">The collection to add to.</param>
+    /// <returns>The same collection.</returns>
+    public static IServiceCollection AddEntityFrameworkDbRetry(this IServiceCollection services)
+    {
+        ArgumentNullException.ThrowIfNull(services);
+
+        services.TryAddSingleton<DbRetryServices>();
+        services.TryAddSingleton(TimeProvider.System);
+        services.TryAddSingleton(Random.Shared);
+        services.TryAddSingleton<HostOpener>();
+        services.TryAddScoped<ContextSettings>();
+        services.TryAddScoped<AttemptLog>();
+        services.TryAddScoped<AttemptRecorder>();
+        services.TryAddScoped<HostConnectionInterceptor>();
+        services.TryAddEnumerable(ServiceDescriptor.Scoped<IResettableService, AttemptLog>(
+            static provider => provider.GetRequiredService<AttemptLog>()));
+
+        // Replace wins whether EF adds its own before or after: EF only ever adds what is missing.
+        services.Replace(ServiceDescriptor.Scoped<IExecutionStrategyFactory, DbRetryExecutionStrategyFactory>());
+        services.Replace(ServiceDescriptor.Singleton<IRelationalTransactionFactory, DbRetryTransactionFactory>());
+        services.Replace(ServiceDescriptor.Scoped<IInterceptors, InterceptorsWithOursLast>());
+        return services.ReplaceProviderInternals();
+    }
+}

@@ -1,0 +1,105 @@
+using System.Collections.Concurrent;
+using System.Collections.Immutable;
+using DbRetry.EFCore.Dsn;
+using DbRetry.EFCore.Retry;
+
+namespace DbRetry.EFCore.Hosts;
+
+/// <summary>The hosts of one DSN and what the process has learnt of them. Shared by every context that names the same hosts.</summary>
+internal sealed class Cluster
+{
+    /// <summary>A failure that took this long held somebody up; a refusal takes a round trip.</summary>
+    internal static readonly TimeSpan Stall = TimeSpan.FromMilliseconds(500);
+
+    /// <summary>How long a host that refused is tried last.</summary>
+    internal static readonly TimeSpan RefusalPenalty = TimeSpan.FromSeconds(1);
+
+    /// <summary>How long a host that did not answer is not tried while others may serve: about what one more try would cost.</summary>
+    internal static readonly TimeSpan StallPenalty = TimeSpan.FromSeconds(5);
+
+    // More than any pool holds; past it the roles are asked anew.
+    private const int MaxSessionRoles = 10_000;
+
+    private readonly HostKnowledge[] _knowledge;
+    private readonly ConcurrentDictionary<(int Host, int ProcessId), HostRole> _sessionRoles = new();
+    private readonly ConcurrentDictionary<int, RetryBudget> _budgets = new();
+    private int _primary = -1;
+
+    internal Cluster(ImmutableArray<HostEndpoint> hosts)
+    {
+        Hosts = hosts;
+        Name = string.Join(',', hosts);
+        _knowledge = new HostKnowledge[hosts.Length];
+        Array.Fill(_knowledge, HostKnowledge.Nothing);
+    }
+
+    internal ImmutableArray<HostEndpoint> Hosts { get; }
+
+    /// <summary>All hosts, for messages.</summary>
+    internal string Name { get; }
+
+    internal HostKnowledge this[int host] => Volatile.Read(ref _knowledge[host]);
+
+    /// <summary>The host that was last seen to accept writes, or -1.</summary>
+    internal int Primary => Volatile.Read(ref _primary);
+
+    internal int[] Candidates(TargetSession target, TimeProvider time, Random random)
+        => CandidateOrder.Order(_knowledge, target, time.GetTimestamp(), random);
+
+    internal void Saw(int host, HostRole role)
+    {
+        if (this[host] is not { AvoidUntil: null } known || known.Role != role)
+        {
+            Volatile.Write(ref _knowledge[host], new(role, null, false));
+        }
+
+        if (role is HostRole.Primary)
+        {
+            if (Primary != host)
+            {
+                Volatile.Write(ref _primary, host);
+            }
+        }
+        else
+        {
+            Interlocked.CompareExchange(ref _primary, -1, host);
+        }
+    }
+
+    /// <summary>The host could not be reached.</summary>
+    internal void Failed(int host, bool stalled, TimeProvider time)
+    {
+        var penalty = stalled ? StallPenalty : RefusalPenalty;
+        var until = time.GetTimestamp() + (long)(penalty.TotalSeconds * time.TimestampFrequency);
+        Forget(host, new(null, until, stalled));
+    }
+
+    /// <summary>A connection to the host was lost, or it refused a write: what was known of it may no longer hold.</summary>
+    internal void Forget(int host) => Forget(host, HostKnowledge.Nothing);
+
+    /// <summary>What was learnt by asking over this physical connection, for servers that do not report their role.</summary>
+    internal HostRole? SessionRole(int host, int processId) => _sessionRoles.TryGetValue((host, processId), out var role) ? role : null;
+
+    internal void NoteSession(int host, int processId, HostRole role)
+    {
+        if (_sessionRoles.Count >= MaxSessionRoles)
+        {
+            _sessionRoles.Clear();
+        }
+
+        _sessionRoles[(host, processId)] = role;
+    }
+
+    /// <summary>Takes one retry of a lost connection out of the cluster's budget; false when it is used up.</summary>
+    internal bool TryTakeRetry(int capacity, TimeProvider time) => _budgets.GetOrAdd(capacity, static (capacity, time) => new RetryBudget(capacity, time), time).TryTake();
+
+    private void Forget(int host, HostKnowledge knowledge)
+    {
+        Volatile.Write(ref _knowledge[host], knowledge);
+        Interlocked.CompareExchange(ref _primary, -1, host);
+        if (!_sessionRoles.IsEmpty)
+        {
+            _sessionRoles.Clear();
+        }
+    }
+}

@@ -1,0 +1,47 @@
+using System.Collections.Concurrent;
+using DbRetry.EFCore.Dsn;
+using DbRetry.EFCore.Retry;
+using Npgsql;
+
+namespace DbRetry.EFCore.Hosts;
+
+/// <summary>Reaches each host through a connection string of its own, built once: each distinct string is its own pool in Npgsql.</summary>
+internal sealed class ConnectionStringRoute : HostRoute
+{
+    private static readonly ConcurrentDictionary<(string ConnectionString, TargetSession? Target, TimeSpan HostTimeout), ConnectionStringRoute> Routes = new();
+
+    private readonly string[] _connectionStrings;
+
+    private ConnectionStringRoute(Cluster cluster, TargetSession target, TimeSpan poolTimeout, string[] connectionStrings)
+        : base(cluster, target, poolTimeout)
+        => _connectionStrings = connectionStrings;
+
+    internal static ConnectionStringRoute Get(string connectionString, TargetSession? target, RetrySettings settings)
+        => Routes.GetOrAdd((connectionString, target ?? settings.TargetSession, settings.HostTimeout), static key => Create(key));
+
+    internal override void Bind(NpgsqlConnection connection, int host) => connection.ConnectionString = _connectionStrings[host];
+
+    internal override void ClearPool(int host)
+    {
+        using var connection = new NpgsqlConnection(_connectionStrings[host]);
+        NpgsqlConnection.ClearPool(connection);
+    }
+
+    private static ConnectionStringRoute Create((string ConnectionString, TargetSession? Target, TimeSpan HostTimeout) key)
+    {
+        var dsn = ParsedDsn.Parse(key.ConnectionString);
+        var cluster = ClusterRegistry.Get(dsn.Hosts);
+        var timeout = TimeSpan.FromSeconds(new NpgsqlConnectionStringBuilder(dsn.BaseConnectionString).Timeout);
+        return new(
+            cluster,
+            DefaultTarget.Resolve(key.Target, dsn.TargetSession, cluster.Hosts.Length),
+            timeout,
+            [.. cluster.Hosts.Select(host => ForHost(dsn, key.ConnectionString, host, cluster.Hosts.Length, key.HostTimeout))]);
+    }
+
+    // A single host keeps its string, and with it the pool that the application may already use.
+    private static string ForHost(ParsedDsn dsn, string connectionString, HostEndpoint host, int hosts, TimeSpan hostTimeout)
+        => hosts == 1
+            ? connectionString
+            : new NpgsqlConnectionStringBuilder(dsn.ForHost(host)).LimitTimeout(hostTimeout).ConnectionString;
+}

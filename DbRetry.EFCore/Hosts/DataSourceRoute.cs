@@ -1,0 +1,62 @@
+using System.Runtime.CompilerServices;
+using DbRetry.EFCore.Dsn;
+using DbRetry.EFCore.Retry;
+using DbRetry.EFCore.Seams;
+using Npgsql;
+
+namespace DbRetry.EFCore.Hosts;
+
+/// <summary>Reaches each host of a multi-host data source through that source's own pool, so that no mapping, plugin or callback is lost.</summary>
+internal sealed class DataSourceRoute : HostRoute
+{
+    private static readonly ConditionalWeakTable<NpgsqlDataSource, Dictionary<(TargetSession?, TimeSpan), HostRoute>> Routes = [];
+
+    private readonly (NpgsqlDataSource Pool, NpgsqlConnectionStringBuilder Settings)[] _hosts;
+
+    private DataSourceRoute(Cluster cluster, TargetSession target, TimeSpan poolTimeout, (NpgsqlDataSource, NpgsqlConnectionStringBuilder)[] hosts)
+        : base(cluster, target, poolTimeout)
+        => _hosts = hosts;
+
+    internal static HostRoute Get(NpgsqlDataSource dataSource, TargetSession? target, RetrySettings settings)
+    {
+        var routes = Routes.GetOrCreateValue(dataSource);
+        var key = (target ?? settings.TargetSession, settings.HostTimeout);
+        lock (routes)
+        {
+            if (!routes.TryGetValue(key, out var route))
+            {
+                routes[key] = route = Create(dataSource, key.Item1, settings.HostTimeout);
+            }
+
+            return route;
+        }
+    }
+
+    internal override void Bind(NpgsqlConnection connection, int host)
+        => DataSourceHosts.Move(connection, _hosts[host].Pool, _hosts[host].Settings);
+
+    internal override void ClearPool(int host) => _hosts[host].Pool.Clear();
+
+    private static HostRoute Create(NpgsqlDataSource dataSource, TargetSession? target, TimeSpan hostTimeout)
+    {
+        var settings = new NpgsqlConnectionStringBuilder(dataSource.ConnectionString);
+        var timeout = TimeSpan.FromSeconds(settings.Timeout);
+        TargetSession? declared = TargetSessionNames.TryParse(settings.TargetSessionAttributes, out var parsed) ? parsed : null;
+        var endpoints = HostList.FromNpgsql(settings.Host!, settings.Port);
+        var cluster = ClusterRegistry.Get(endpoints);
+        if (!DataSourceHosts.IsAvailable || DataSourceHosts.MultiHost(dataSource) is not { } multiHost)
+        {
+            return new WholeDataSourceRoute(dataSource, cluster, DefaultTarget.Resolve(target, declared, hosts: 1), timeout);
+        }
+
+        var hosts = new (NpgsqlDataSource, NpgsqlConnectionStringBuilder)[cluster.Hosts.Length];
+        foreach (var pool in DataSourceHosts.Hosts(multiHost))
+        {
+            var own = new NpgsqlConnectionStringBuilder(DataSourceHosts.SettingsOf(pool).ConnectionString);
+            var host = cluster.Hosts.IndexOf(ClusterRegistry.Normalise(new HostEndpoint(own.Host!, own.Port)));
+            hosts[host] = (pool, own.LimitTimeout(hostTimeout));
+        }
+
+        return new DataSourceRoute(cluster, DefaultTarget.Resolve(target, declared, cluster.Hosts.Length), timeout, hosts);
+    }
+}

@@ -1,0 +1,108 @@
+using System.Data.Common;
+using System.Runtime.CompilerServices;
+using DbRetry.EFCore.Retry;
+using DbRetry.EFCore.Seams;
+using Microsoft.EntityFrameworkCore.Diagnostics;
+using Microsoft.EntityFrameworkCore.Infrastructure;
+using Npgsql;
+
+namespace DbRetry.EFCore.Hosts;
+
+/// <summary>Opens EF's connections itself, by rewriting their connection string to one host of the cluster after the other.</summary>
+internal sealed class HostConnectionInterceptor(ContextSettings context, AttemptLog log, HostOpener opener) : DbConnectionInterceptor
+{
+    // EF opens the same connection object many times, and after the first time its connection string is one host's and lacks the password
+    // (ServerBehavior/PasswordHiding): what it was in the beginning must be remembered.
+    private static readonly ConditionalWeakTable<NpgsqlConnection, Binding> Bindings = [];
+
+    public override InterceptionResult ConnectionOpening(DbConnection connection, ConnectionEventData eventData, InterceptionResult result)
+    {
+        if (result.IsSuppressed || Route(connection) is not { } route)
+        {
+            return result;
+        }
+
+        var npgsql = (NpgsqlConnection)connection;
+        log.Enter(AttemptPhase.Opening);
+        try
+        {
+            log.Host = opener.Open(npgsql, route, Target(route), context.Settings!, log.FirstFailureAt);
+        }
+        finally
+        {
+            Remember(npgsql);
+        }
+
+        log.Enter(AttemptPhase.None);
+        return InterceptionResult.Suppress();
+    }
+
+    public override async ValueTask<InterceptionResult> ConnectionOpeningAsync(
+        DbConnection connection, ConnectionEventData eventData, InterceptionResult result, CancellationToken cancellationToken = default)
+    {
+        if (result.IsSuppressed || Route(connection) is not { } route)
+        {
+            return result;
+        }
+
+        var npgsql = (NpgsqlConnection)connection;
+        log.Enter(AttemptPhase.Opening);
+        try
+        {
+            log.Host = await opener.OpenAsync(npgsql, route, Target(route), context.Settings!, log.FirstFailureAt, cancellationToken).ConfigureAwait(false);
+        }
+        finally
+        {
+            Remember(npgsql);
+        }
+
+        log.Enter(AttemptPhase.None);
+        return InterceptionResult.Suppress();
+    }
+
+    private static void Remember(NpgsqlConnection connection)
+    {
+        if (Bindings.TryGetValue(connection, out var binding))
+        {
+            binding.LastSeen = connection.ConnectionString;
+        }
+    }
+
+    // Work that must reach a primary may run in a context that reads from standbys.
+    private TargetSession Target(HostRoute route) => log.RequiresPrimary ? TargetSession.ReadWrite : route.Target;
+
+    private HostRoute? Route(DbConnection connection)
+    {
+        if (connection is not NpgsqlConnection npgsql || IsGivenByUser(npgsql))
+        {
+            return null;
+        }
+
+        if (EfDataSource.Of(log.Connection, npgsql) is { } dataSource)
+        {
+            return DataSourceRoute.Get(dataSource, log.DeclaredTarget, context.Settings!);
+        }
+
+        // A connection string that is not the one we left was set by the application since: SetConnectionString, or an interceptor.
+        var current = npgsql.ConnectionString;
+        if (Bindings.TryGetValue(npgsql, out var binding) && (ReferenceEquals(current, binding.LastSeen) || current == binding.LastSeen))
+        {
+            return binding.Route;
+        }
+
+        var route = ConnectionStringRoute.Get(current, log.DeclaredTarget, context.Settings!);
+        Bindings.AddOrUpdate(npgsql, new Binding(route) { LastSeen = current });
+        return route;
+    }
+
+    // UseNpgsql(DbConnection): the application owns it and opens it as it likes.
+    private bool IsGivenByUser(NpgsqlConnection connection)
+        => ReferenceEquals(RelationalOptionsExtension.Extract(context.Options).Connection, connection);
+
+    private sealed class Binding(ConnectionStringRoute route)
+    {
+        internal ConnectionStringRoute Route { get; } = route;
+
+        internal string LastSeen { get; set; } = string.Empty;
+    }
+}

@@ -1,0 +1,15 @@
+using Npgsql;
+
+namespace DbRetry.EFCore.Hosts;
+
+/// <summary>Limits that hold for each of several hosts.</summary>
+internal static class HostLimits
+{
+    /// <summary>Npgsql gives every host the whole <c>Timeout</c>; 0 there means none at all.</summary>
+    internal static NpgsqlConnectionStringBuilder LimitTimeout(this NpgsqlConnectionStringBuilder settings, TimeSpan hostTimeout)
+    {
+        var seconds = (int)Math.Ceiling(hostTimeout.TotalSeconds);
+        settings.Timeout = settings.Timeout == 0 ? seconds : Math.Min(settings.Timeout, seconds);
+        return settings;
+    }
+}

@@ -1,0 +1,117 @@
+using System.Runtime.ExceptionServices;
+using DbRetry.EFCore.Retry;
+using Npgsql;
+
+namespace DbRetry.EFCore.Hosts;
+
+/// <summary>Opens a connection to a host that fits, waiting for one while the unit's time lasts.</summary>
+internal sealed class HostOpener(TimeProvider time, Random random)
+{
+    /// <exception cref="NoSuitableHostException">No host of the cluster fitted while the time lasted.</exception>
+    /// <exception cref="NpgsqlException">The only host, or one that fits, refused the connection.</exception>
+    internal HostRef Open(NpgsqlConnection connection, HostRoute route, TargetSession target, RetrySettings settings, long? firstFailureAt)
+    {
+        var search = new OpenSearch(route, target, settings, time, random, firstFailureAt);
+        while (true)
+        {
+            switch (search.Next())
+            {
+                case OpenStep.Try:
+                    try
+                    {
+                        route.Bind(connection, search.Host);
+                        connection.Open();
+                        if (search.Accepts(KnownRole(connection, route, search.Host, target, out var ask)
+                            ?? (ask ? Ask(connection, route, search.Host, settings) : null)))
+                        {
+                            return new(route, search.Host);
+                        }
+
+                        connection.Close();
+                    }
+                    catch (Exception exception)
+                    {
+                        connection.Close();
+                        search.Failed(exception);
+                    }
+
+                    break;
+                case OpenStep.Wait:
+                    time.Wait(search.Delay);
+                    break;
+                default:
+                    ExceptionDispatchInfo.Throw(search.Error!);
+                    break;
+            }
+        }
+    }
+
+    /// <inheritdoc cref="Open"/>
+    /// <exception cref="OperationCanceledException">The caller cancelled.</exception>
+    internal async ValueTask<HostRef> OpenAsync(
+        NpgsqlConnection connection,
+        HostRoute route,
+        TargetSession target,
+        RetrySettings settings,
+        long? firstFailureAt,
+        CancellationToken cancellationToken)
+    {
+        var search = new OpenSearch(route, target, settings, time, random, firstFailureAt);
+        while (true)
+        {
+            switch (search.Next())
+            {
+                case OpenStep.Try:
+                    try
+                    {
+                        route.Bind(connection, search.Host);
+                        await connection.OpenAsync(cancellationToken).ConfigureAwait(false);
+                        if (search.Accepts(KnownRole(connection, route, search.Host, target, out var ask)
+                            ?? (ask ? await AskAsync(connection, route, search.Host, settings, cancellationToken).ConfigureAwait(false) : null)))
+                        {
+                            return new(route, search.Host);
+                        }
+
+                        await connection.CloseAsync().ConfigureAwait(false);
+                    }
+                    catch (Exception exception)
+                    {
+                        await connection.CloseAsync().ConfigureAwait(false);
+                        search.Failed(exception);
+                    }
+
+                    break;
+                case OpenStep.Wait:
+                    await time.WaitAsync(search.Delay, cancellationToken).ConfigureAwait(false);
+                    break;
+                default:
+                    ExceptionDispatchInfo.Throw(search.Error!);
+                    break;
+            }
+        }
+    }
+
+    // A pooled connection reports what it heard last: a standby that was promoted since still calls itself a standby there. So a report that
+    // suits is believed, one that does not is checked. A server that reports nothing is asked once per physical connection.
+    private static HostRole? KnownRole(NpgsqlConnection connection, HostRoute route, int host, TargetSession target, out bool ask)
+    {
+        var role = HostRoles.Reported(connection) ?? (target is TargetSession.Any ? null : route.Cluster.SessionRole(host, connection.ProcessID));
+        ask = target is not TargetSession.Any && (role is not { } known || target.Match(known) is not TargetSessionMatch.Fits);
+        return ask ? null : role;
+    }
+
+    private static HostRole Ask(NpgsqlConnection connection, HostRoute route, int host, RetrySettings settings)
+    {
+        var role = HostRoles.Ask(connection, settings.HostTimeout);
+        route.Cluster.NoteSession(host, connection.ProcessID, role);
+        return role;
+    }
+
+    private static async ValueTask<HostRole?> AskAsync(
+        NpgsqlConnection connection, HostRoute route, int host, RetrySettings settings, CancellationToken cancellationToken)
+    {
+        var role = await HostRoles.AskAsync(connection, settings.HostTimeout, cancellationToken).ConfigureAwait(false);
+        route.Cluster.NoteSession(host, connection.ProcessID, role);
+        return role;
+    }
+}

@@ -1,0 +1,33 @@
+using Npgsql;
+
+namespace DbRetry.EFCore.Hosts;
+
+/// <summary>How the connections of one connection string or data source reach the hosts of their cluster.</summary>
+internal abstract class HostRoute(Cluster cluster, TargetSession target, TimeSpan poolTimeout)
+{
+    internal Cluster Cluster { get; } = cluster;
+
+    internal TargetSession Target { get; } = target;
+
+    /// <summary>How long the user lets a connection wait for a place in the pool.</summary>
+    internal TimeSpan PoolTimeout { get; } = poolTimeout;
+
+    /// <summary>Points a closed connection at a host of <see cref="Cluster"/>.</summary>
+    internal abstract void Bind(NpgsqlConnection connection, int host);
+
+    /// <summary>Drops the idle connections to a host: they went down with the one that was lost.</summary>
+    internal abstract void ClearPool(int host);
+}
+
+/// <summary>A host as one route reaches it.</summary>
+internal readonly record struct HostRef(HostRoute Route, int Index)
+{
+    public override string ToString() => Route.Cluster.Hosts[Index].ToString();
+
+    /// <summary>Stops trusting what was known of the host and its pooled connections.</summary>
+    internal void Distrust()
+    {
+        Route.Cluster.Forget(Index);
+        Route.ClearPool(Index);
+    }
+}

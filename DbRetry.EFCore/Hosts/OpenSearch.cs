@@ -1,0 +1,203 @@
+using DbRetry.EFCore.Retry;
+
+namespace DbRetry.EFCore.Hosts;
+
+/// <summary>What to do next while a connection is being opened.</summary>
+internal enum OpenStep
+{
+    /// <summary>Connect to <see cref="OpenSearch.Host"/>.</summary>
+    Try,
+
+    /// <summary>No host will do now: wait for <see cref="OpenSearch.Delay"/>, then ask again.</summary>
+    Wait,
+
+    /// <summary>Give up with <see cref="OpenSearch.Error"/>.</summary>
+    Fail,
+}
+
+/// <summary>
+/// One search for a host that fits, in as many passes over the cluster as its time allows. Only decides; connecting and waiting is left to
+/// <see cref="HostOpener"/>, whose synchronous and asynchronous forms share it.
+/// </summary>
+internal sealed class OpenSearch(HostRoute route, TargetSession target, RetrySettings settings, TimeProvider time, Random random, long? firstFailureAt)
+{
+    private readonly long _startedAt = time.GetTimestamp();
+    private long _triedAt;
+    private long? _firstFailureAt = firstFailureAt;
+    private SortedDictionary<int, HostFailure>? _failures;
+    private Exception? _permanent;
+    private int[] _pass = [];
+    private int _next;
+    private int _waits;
+    private int? _acceptable;
+    private bool _settle;
+    private bool _started;
+    private bool _again;
+
+    /// <summary>The host to connect to, as an index into the cluster.</summary>
+    internal int Host { get; private set; }
+
+    internal TimeSpan Delay { get; private set; }
+
+    internal Exception? Error { get; private set; }
+
+    internal OpenStep Next()
+    {
+        if (Error is not null)
+        {
+            return OpenStep.Fail;
+        }
+
+        if (_again)
+        {
+            _again = false;
+            return Try(Host);
+        }
+
+        if (!_started)
+        {
+            _started = true;
+            if (SteadyHost() is >= 0 and var steady)
+            {
+                return Try(steady);
+            }
+        }
+
+        if (_pass.Length == 0)
+        {
+            BeginPass();
+        }
+
+        return _next < _pass.Length ? Try(_pass[_next++]) : EndPass();
+    }
+
+    /// <summary>Whether the open connection to <see cref="Host"/> may be used.</summary>
+    /// <param name="role">Its role; <see langword="null"/> when nobody asked, because any will do.</param>
+    internal bool Accepts(HostRole? role)
+    {
+        if (role is not { } known)
+        {
+            return true;
+        }
+
+        route.Cluster.Saw(Host, known);
+        switch (target.Match(known))
+        {
+            case TargetSessionMatch.Fits:
+            case TargetSessionMatch.Acceptable when _settle:
+                return true;
+            case TargetSessionMatch.Acceptable:
+                _acceptable ??= Host;
+                break;
+        }
+
+        Note(Describe(known), null);
+        return false;
+    }
+
+    /// <summary>Takes in that <see cref="Host"/> could not be connected to.</summary>
+    internal void Failed(Exception exception)
+    {
+        var failure = FailureClassifier.Classify(exception, AttemptPhase.Opening, connectionBroken: true, settings.Rules);
+        if (failure.Kind is FailureKind.Cancelled)
+        {
+            Error = exception;
+        }
+        else if (ClientShapes.IsPoolExhausted(failure.Deciding) && time.GetElapsedTime(_startedAt) < route.PoolTimeout)
+        {
+            // Npgsql has one Timeout for connecting and for waiting for a place in the pool. Ours is shortened for the former only.
+            _again = true;
+        }
+        else if (failure.Kind is FailureKind.Permanent)
+        {
+            // The host answered, and that counts unless it is one that must not serve this session anyway.
+            if (route.Cluster[Host].Role is not { } role || target.Match(role) is not TargetSessionMatch.Unfit)
+            {
+                _permanent ??= exception;
+            }
+
+            Note(failure.Reason, exception);
+        }
+        else
+        {
+            if (route.Cluster[Host].AvoidUntil is null)
+            {
+                route.ClearPool(Host);
+            }
+
+            route.Cluster.Failed(Host, stalled: time.GetElapsedTime(_triedAt) >= Cluster.Stall, time);
+            Note(failure.Reason, exception);
+        }
+    }
+
+    // In the steady state there is nothing to order: a write goes to the host that took the last one.
+    private int SteadyHost()
+        => target is TargetSession.ReadWrite or TargetSession.Primary or TargetSession.PreferPrimary
+            ? route.Cluster.Primary
+            : route.Cluster.Hosts.Length == 1 ? 0 : -1;
+
+    private void BeginPass()
+    {
+        _pass = route.Cluster.Candidates(target, time, random);
+        _next = 0;
+        _acceptable = null;
+        _settle = false;
+        _permanent = null;
+    }
+
+    private OpenStep EndPass()
+    {
+        if (_acceptable is { } acceptable && !_settle)
+        {
+            _settle = true;
+            return Try(acceptable);
+        }
+
+        if (_permanent is not null)
+        {
+            return Fail(_permanent);
+        }
+
+        _firstFailureAt ??= time.GetTimestamp();
+        var left = settings.FailoverTimeout - time.GetElapsedTime(_firstFailureAt.Value);
+        if (settings.MaxRetryCount == 0 || left <= TimeSpan.Zero)
+        {
+            return Fail(Unsuitable());
+        }
+
+        var delay = RetryDelays.Next(settings, FailureKind.HostUnavailable, ++_waits, random.NextDouble());
+        Delay = delay < left ? delay : left;
+        _pass = [];
+        return OpenStep.Wait;
+    }
+
+    private OpenStep Try(int host)
+    {
+        Host = host;
+        _triedAt = time.GetTimestamp();
+        return OpenStep.Try;
+    }
+
+    private OpenStep Fail(Exception error)
+    {
+        Error = error;
+        return OpenStep.Fail;
+    }
+
+    private void Note(string reason, Exception? exception)
+        => (_failures ??= [])[Host] = new HostFailure(route.Cluster.Hosts[Host].ToString(), reason, exception);
+
+    // A single host that cannot be reached speaks for itself: the driver's own error is the one that people know.
+    private Exception Unsuitable()
+        => route.Cluster.Hosts.Length == 1 && _failures![0].Error is { } only
+            ? only
+            : new NoSuitableHostException(target, [.. _failures!.Values]);
+
+    private static string Describe(HostRole role)
+        => role switch
+        {
+            HostRole.Primary => "it is a primary that accepts writes",
+            HostRole.ReadOnlyPrimary => "it is a primary with default_transaction_read_only = on",
+            _ => "it is a standby (in recovery)",
+        };
+}

@@ -1,0 +1,34 @@
+namespace DbRetry.EFCore.Hosts;
+
+/// <summary>How well a host serves a target session; the meaning of libpq's <c>target_session_attrs</c> (PostgreSQL manual, 34.1.2).</summary>
+internal enum TargetSessionMatch
+{
+    /// <summary>It is what was asked for.</summary>
+    Fits,
+
+    /// <summary>It will do when nothing that fits can be had.</summary>
+    Acceptable,
+
+    /// <summary>It must not be used.</summary>
+    Unfit,
+}
+
+internal static class TargetSessionMatches
+{
+    internal static TargetSessionMatch Match(this TargetSession target, HostRole role)
+        => target switch
+        {
+            TargetSession.Any => TargetSessionMatch.Fits,
+            TargetSession.ReadWrite => Required(role is HostRole.Primary),
+            TargetSession.ReadOnly => Required(role is not HostRole.Primary),
+            TargetSession.Primary => Required(role is not HostRole.Standby),
+            TargetSession.Standby => Required(role is HostRole.Standby),
+            TargetSession.PreferPrimary => Preferred(role is not HostRole.Standby),
+            TargetSession.PreferStandby => Preferred(role is HostRole.Standby),
+            _ => throw new ArgumentOutOfRangeException(nameof(target), target, "Unknown target session."),
+        };
+
+    private static TargetSessionMatch Required(bool met) => met ? TargetSessionMatch.Fits : TargetSessionMatch.Unfit;
+
+    private static TargetSessionMatch Preferred(bool met) => met ? TargetSessionMatch.Fits : TargetSessionMatch.Acceptable;
+}

@@ -1,0 +1,128 @@
+using DbRetry.EFCore.Hosts;
+using Microsoft.EntityFrameworkCore.Diagnostics;
+using Microsoft.EntityFrameworkCore.Infrastructure;
+using Microsoft.EntityFrameworkCore.Storage;
+
+namespace DbRetry.EFCore.Retry;
+
+/// <summary>
+/// What one context knows about the attempt that it is running: which phase it reached, on which host, and how its connection was lost.
+/// Written by the interceptors and the transaction, read by the execution strategy when the attempt fails.
+/// </summary>
+/// <remarks>A context is used by one thread at a time, and so is this.</remarks>
+internal sealed class AttemptLog : IResettableService
+{
+    private AttemptPhase _phase;
+    private CommandSource _source;
+    private string? _sql;
+
+    /// <summary>Whether a strategy of this context is running: the outermost one owns the retries.</summary>
+    internal bool IsRunning { get; private set; }
+
+    /// <summary>Whether the running work may be repeated even when an earlier run of it may have been applied.</summary>
+    internal bool IsIdempotent { get; private set; }
+
+    /// <summary>Whether the running work must reach a primary, whatever the context's target session is.</summary>
+    internal bool RequiresPrimary { get; private set; }
+
+    /// <summary>When the running unit failed first, by the time provider's timestamp; <see langword="null"/> while it has not.</summary>
+    internal long? FirstFailureAt { get; private set; }
+
+    /// <summary>Whether this attempt's connection broke.</summary>
+    internal bool IsConnectionBroken { get; private set; }
+
+    /// <summary>The failure that broke this attempt's connection, if it was seen. What surfaces later may be a mere consequence of it.</summary>
+    internal Exception? ConnectionLoss { get; private set; }
+
+    /// <summary>The conflict that ended this attempt's transaction, in case the application goes on in it all the same.</summary>
+    internal Exception? ConflictInTransaction { get; set; }
+
+    /// <summary>
+    /// Whether the server that answered <c>25006</c> refuses every write; <see langword="false"/> when only the transaction was read-only.
+    /// </summary>
+    internal bool? ServerIsReadOnly { get; set; }
+
+    /// <summary>EF's connection of this context; <see langword="null"/> until EF makes one.</summary>
+    internal IRelationalConnection? Connection { get; set; }
+
+    /// <summary>The target session of a DSN with a single host: Npgsql refuses to carry it in the connection string.</summary>
+    internal TargetSession? DeclaredTarget { get; set; }
+
+    /// <summary>The host that served the latest open, if DbRetry chose it.</summary>
+    internal HostRef? Host { get; set; }
+
+    internal AttemptPhase Phase => _phase is AttemptPhase.WritingAlone && _sql is not null && !StatementNature.MayWrite(_source, _sql)
+        ? AttemptPhase.ReadingAlone
+        : _phase;
+
+    internal void BeginUnit(bool idempotent, bool requiresPrimary)
+    {
+        IsRunning = true;
+        IsIdempotent = idempotent;
+        RequiresPrimary = requiresPrimary;
+        FirstFailureAt = null;
+    }
+
+    internal void BeginAttempt()
+    {
+        Enter(AttemptPhase.None);
+        IsConnectionBroken = false;
+        ConnectionLoss = null;
+        ConflictInTransaction = null;
+        ServerIsReadOnly = null;
+    }
+
+    internal void EndUnit()
+    {
+        IsRunning = false;
+        IsIdempotent = false;
+        RequiresPrimary = false;
+        FirstFailureAt = null;
+    }
+
+    internal void Failed(long timestamp) => FirstFailureAt ??= timestamp;
+
+    internal void Enter(AttemptPhase phase)
+    {
+        _phase = phase;
+        _sql = null;
+    }
+
+    /// <summary>A statement outside a transaction starts; whether it may write is worked out only if it fails.</summary>
+    internal void EnterLoneStatement(CommandSource source, string sql)
+    {
+        _phase = AttemptPhase.WritingAlone;
+        _source = source;
+        _sql = sql;
+    }
+
+    /// <summary>A statement has been answered in full; one in a transaction stays part of it.</summary>
+    internal void FinishStatement()
+    {
+        if (_phase is AttemptPhase.WritingAlone)
+        {
+            Enter(AttemptPhase.None);
+        }
+    }
+
+    internal void Lost(Exception? exception)
+    {
+        IsConnectionBroken = true;
+        ConnectionLoss ??= exception;
+    }
+
+    void IResettableService.ResetState() => Reset();
+
+    Task IResettableService.ResetStateAsync(CancellationToken cancellationToken)
+    {
+        Reset();
+        return Task.CompletedTask;
+    }
+
+    private void Reset()
+    {
+        EndUnit();
+        BeginAttempt();
+        Host = null;
+    }
+}

@@ -1,0 +1,144 @@
+using System.Data;
+using System.Data.Common;
+using DbRetry.EFCore.Hosts;
+using Microsoft.EntityFrameworkCore.Diagnostics;
+using Npgsql;
+
+namespace DbRetry.EFCore.Retry;
+
+/// <summary>Notes which statement an attempt is running and which failure broke its connection.</summary>
+internal sealed class AttemptRecorder(AttemptLog log) : DbCommandInterceptor
+{
+    public override InterceptionResult<DbDataReader> ReaderExecuting(
+        DbCommand command, CommandEventData eventData, InterceptionResult<DbDataReader> result)
+    {
+        Started(command, eventData);
+        return result;
+    }
+
+    public override ValueTask<InterceptionResult<DbDataReader>> ReaderExecutingAsync(
+        DbCommand command, CommandEventData eventData, InterceptionResult<DbDataReader> result, CancellationToken cancellationToken = default)
+    {
+        Started(command, eventData);
+        return ValueTask.FromResult(result);
+    }
+
+    public override InterceptionResult<object> ScalarExecuting(
+        DbCommand command, CommandEventData eventData, InterceptionResult<object> result)
+    {
+        Started(command, eventData);
+        return result;
+    }
+
+    public override ValueTask<InterceptionResult<object>> ScalarExecutingAsync(
+        DbCommand command, CommandEventData eventData, InterceptionResult<object> result, CancellationToken cancellationToken = default)
+    {
+        Started(command, eventData);
+        return ValueTask.FromResult(result);
+    }
+
+    public override InterceptionResult<int> NonQueryExecuting(
+        DbCommand command, CommandEventData eventData, InterceptionResult<int> result)
+    {
+        Started(command, eventData);
+        return result;
+    }
+
+    public override ValueTask<InterceptionResult<int>> NonQueryExecutingAsync(
+        DbCommand command, CommandEventData eventData, InterceptionResult<int> result, CancellationToken cancellationToken = default)
+    {
+        Started(command, eventData);
+        return ValueTask.FromResult(result);
+    }
+
+    public override int NonQueryExecuted(DbCommand command, CommandExecutedEventData eventData, int result)
+    {
+        log.FinishStatement();
+        return result;
+    }
+
+    public override ValueTask<int> NonQueryExecutedAsync(
+        DbCommand command, CommandExecutedEventData eventData, int result, CancellationToken cancellationToken = default)
+    {
+        log.FinishStatement();
+        return ValueTask.FromResult(result);
+    }
+
+    public override object? ScalarExecuted(DbCommand command, CommandExecutedEventData eventData, object? result)
+    {
+        log.FinishStatement();
+        return result;
+    }
+
+    public override ValueTask<object?> ScalarExecutedAsync(
+        DbCommand command, CommandExecutedEventData eventData, object? result, CancellationToken cancellationToken = default)
+    {
+        log.FinishStatement();
+        return ValueTask.FromResult(result);
+    }
+
+    public override InterceptionResult DataReaderClosing(DbCommand command, DataReaderClosingEventData eventData, InterceptionResult result)
+    {
+        Read(command);
+        return result;
+    }
+
+    public override ValueTask<InterceptionResult> DataReaderClosingAsync(
+        DbCommand command, DataReaderClosingEventData eventData, InterceptionResult result)
+    {
+        Read(command);
+        return ValueTask.FromResult(result);
+    }
+
+    public override void CommandFailed(DbCommand command, CommandErrorEventData eventData) => Failed(command, eventData.Exception);
+
+    public override Task CommandFailedAsync(
+        DbCommand command, CommandErrorEventData eventData, CancellationToken cancellationToken = default)
+    {
+        Failed(command, eventData.Exception);
+        return Task.CompletedTask;
+    }
+
+    private void Started(DbCommand command, CommandEventData eventData)
+    {
+        if (command.Transaction is not null)
+        {
+            log.Enter(AttemptPhase.InTransaction);
+        }
+        else
+        {
+            log.EnterLoneStatement(eventData.CommandSource, command.CommandText);
+        }
+    }
+
+    // A failure between two rows raises no event of its own; only the state of the connection shows it, and only until EF closes it.
+    private void Read(DbCommand command)
+    {
+        if (command.Connection is NpgsqlConnection { FullState: not ConnectionState.Open })
+        {
+            log.Lost(null);
+        }
+    }
+
+    private void Failed(DbCommand command, Exception exception)
+    {
+        if (command.Connection is not NpgsqlConnection connection)
+        {
+            return;
+        }
+
+        // State never says Broken, only FullState does (ServerBehavior/CommitFaults).
+        if (connection.FullState is not ConnectionState.Open)
+        {
+            log.Lost(exception);
+        }
+        else if (exception is PostgresException { SqlState: PostgresErrorCodes.ReadOnlySqlTransaction })
+        {
+            log.ServerIsReadOnly = HostRoles.Reported(connection) is { } role ? role is not HostRole.Primary : null;
+        }
+        else if (exception is PostgresException { SqlState: PostgresErrorCodes.SerializationFailure or PostgresErrorCodes.DeadlockDetected })
+        {
+            log.ConflictInTransaction ??= exception;
+        }
+    }
+}

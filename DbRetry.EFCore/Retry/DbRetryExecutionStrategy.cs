@@ -1,0 +1,250 @@
+using DbRetry.EFCore.Seams;
+using Microsoft.EntityFrameworkCore;
+using Microsoft.EntityFrameworkCore.Diagnostics;
+using Microsoft.EntityFrameworkCore.Infrastructure;
+using Microsoft.EntityFrameworkCore.Storage;
+using Microsoft.Extensions.DependencyInjection;
+
+namespace DbRetry.EFCore.Retry;
+
+/// <summary>Runs units, and runs them again while that is safe and useful.</summary>
+/// <remarks>
+/// Implements the interface itself: EF's base class delays by seconds, blocks threads, stops a second context from retrying through a static,
+/// and refuses to run while a transaction is open. <see cref="RetryUnit"/> decides; this only runs, waits and cleans up.
+/// </remarks>
+internal sealed class DbRetryExecutionStrategy(
+    ExecutionStrategyDependencies dependencies, RetrySettings settings, AttemptLog log, TimeProvider time, Random random) : IExecutionStrategy
+{
+    /// <summary>EF buffers the results of queries where this is true. It must be the same throughout a context: compiled queries depend on it.</summary>
+    public bool RetriesOnFailure { get; private init; } = settings.BufferResults && settings.MaxRetryCount > 0;
+
+    private DbContext Context => dependencies.CurrentContext.Context;
+
+    public TResult Execute<TState, TResult>(
+        TState state, Func<DbContext, TState, TResult> operation, Func<DbContext, TState, ExecutionResult<TResult>>? verifySucceeded)
+    {
+        ArgumentNullException.ThrowIfNull(operation);
+        return RunsOnce() ? operation(Context, state) : Run(state, operation, verifySucceeded, idempotent: false, requiresPrimary: false);
+    }
+
+    public Task<TResult> ExecuteAsync<TState, TResult>(
+        TState state,
+        Func<DbContext, TState, CancellationToken, Task<TResult>> operation,
+        Func<DbContext, TState, CancellationToken, Task<ExecutionResult<TResult>>>? verifySucceeded,
+        CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(operation);
+        return RunsOnce()
+            ? operation(Context, state, cancellationToken)
+            : RunAsync(state, operation, verifySucceeded, idempotent: false, requiresPrimary: false, cancellationToken);
+    }
+
+    /// <summary>Runs work that may be run again even after it was applied, because it looks first at what there is.</summary>
+    internal TResult Repeat<TResult>(bool requiresPrimary, Func<TResult> work)
+        => RunsOnce() ? work() : Run(work, static (_, work) => work(), null, idempotent: true, requiresPrimary);
+
+    /// <inheritdoc cref="Repeat"/>
+    internal Task<TResult> RepeatAsync<TResult>(bool requiresPrimary, Func<CancellationToken, Task<TResult>> work, CancellationToken cancellationToken)
+        => RunsOnce()
+            ? work(cancellationToken)
+            : RunAsync(work, static (_, work, token) => work(token), null, idempotent: true, requiresPrimary, cancellationToken);
+
+    /// <summary>The same strategy, for the one service that takes <see cref="RetriesOnFailure"/> for a reason to refuse.</summary>
+    internal DbRetryExecutionStrategy WithoutBuffering() => new(dependencies, settings, log, time, random) { RetriesOnFailure = false };
+
+    private TResult Run<TState, TResult>(
+        TState state,
+        Func<DbContext, TState, TResult> operation,
+        Func<DbContext, TState, ExecutionResult<TResult>>? verifySucceeded,
+        bool idempotent,
+        bool requiresPrimary)
+    {
+        log.BeginUnit(idempotent, requiresPrimary);
+        var saving = SaveInTransactions();
+        try
+        {
+            return Attempt(state, operation, verifySucceeded);
+        }
+        finally
+        {
+            Restore(saving);
+            log.EndUnit();
+        }
+    }
+
+    private TResult Attempt<TState, TResult>(
+        TState state, Func<DbContext, TState, TResult> operation, Func<DbContext, TState, ExecutionResult<TResult>>? verifySucceeded)
+    {
+        RetryUnit? unit = null;
+        while (true)
+        {
+            log.BeginAttempt();
+            try
+            {
+                return operation(Context, state);
+            }
+            catch (Exception exception)
+            {
+                RetryMetrics.ReportFailure();
+                unit ??= new RetryUnit(settings, log, time, random);
+                unit.Judge(exception);
+                EndTransaction();
+
+                if (verifySucceeded is not null && unit.IsVerifiable)
+                {
+                    if (Attempt(state, verifySucceeded, null) is { IsSuccessful: true } verified)
+                    {
+                        return verified.Result;
+                    }
+
+                    unit.VerifiedNotApplied();
+                }
+
+                switch (unit.Next())
+                {
+                    case AfterFailure.Surface:
+                        throw;
+                    case AfterFailure.Throw:
+                        throw unit.Error!;
+                }
+            }
+
+            dependencies.Logger.ExecutionStrategyRetrying(unit.Exceptions, unit.Delay, async: false);
+            time.Wait(unit.Delay);
+        }
+    }
+
+    private async Task<TResult> RunAsync<TState, TResult>(
+        TState state,
+        Func<DbContext, TState, CancellationToken, Task<TResult>> operation,
+        Func<DbContext, TState, CancellationToken, Task<ExecutionResult<TResult>>>? verifySucceeded,
+        bool idempotent,
+        bool requiresPrimary,
+        CancellationToken cancellationToken)
+    {
+        log.BeginUnit(idempotent, requiresPrimary);
+        var saving = SaveInTransactions();
+        try
+        {
+            return await AttemptAsync(state, operation, verifySucceeded, cancellationToken).ConfigureAwait(false);
+        }
+        finally
+        {
+            Restore(saving);
+            log.EndUnit();
+        }
+    }
+
+    // The operation is the caller's code, in the first attempt and in every later one: it runs in the caller's synchronization context.
+    private async Task<TResult> AttemptAsync<TState, TResult>(
+        TState state,
+        Func<DbContext, TState, CancellationToken, Task<TResult>> operation,
+        Func<DbContext, TState, CancellationToken, Task<ExecutionResult<TResult>>>? verifySucceeded,
+        CancellationToken cancellationToken)
+    {
+        RetryUnit? unit = null;
+        while (true)
+        {
+            cancellationToken.ThrowIfCancellationRequested();
+            log.BeginAttempt();
+            try
+            {
+                return await operation(Context, state, cancellationToken).ConfigureAwait(true);
+            }
+            catch (Exception exception)
+            {
+                RetryMetrics.ReportFailure();
+                unit ??= new RetryUnit(settings, log, time, random);
+                unit.Judge(exception);
+                await EndTransactionAsync().ConfigureAwait(true);
+
+                if (verifySucceeded is not null && unit.IsVerifiable)
+                {
+                    if (await AttemptAsync(state, verifySucceeded, null, cancellationToken).ConfigureAwait(true) is { IsSuccessful: true } verified)
+                    {
+                        return verified.Result;
+                    }
+
+                    unit.VerifiedNotApplied();
+                }
+
+                switch (unit.Next())
+                {
+                    case AfterFailure.Surface:
+                        throw;
+                    case AfterFailure.Throw:
+                        throw unit.Error!;
+                }
+            }
+
+            dependencies.Logger.ExecutionStrategyRetrying(unit.Exceptions, unit.Delay, async: true);
+            await time.WaitAsync(unit.Delay, cancellationToken).ConfigureAwait(true);
+        }
+    }
+
+    // A strategy of this context that is running already owns the retries. In a transaction that somebody else began, only its owner can
+    // run the whole again.
+    private bool RunsOnce()
+    {
+        if (log.IsRunning)
+        {
+            return true;
+        }
+
+        var connection = log.Connection ?? ((IInfrastructure<IServiceProvider>)Context).Instance.GetRequiredService<IRelationalConnection>();
+        return connection.CurrentTransaction is not null
+            || connection is ITransactionEnlistmentManager manager
+                && (manager.EnlistedTransaction is not null || manager.CurrentAmbientTransaction is not null);
+    }
+
+    // A save of one statement would be committed by the statement itself, and a connection that is lost then always leaves a doubt. In a
+    // transaction only COMMIT can: a pooled connection that died unnoticed fails before.
+    private bool SaveInTransactions()
+    {
+        var database = Context.Database;
+        if (database.AutoTransactionBehavior is not AutoTransactionBehavior.WhenNeeded)
+        {
+            return false;
+        }
+
+        database.AutoTransactionBehavior = AutoTransactionBehavior.Always;
+        return true;
+    }
+
+    private void Restore(bool saving)
+    {
+        if (saving)
+        {
+            Context.Database.AutoTransactionBehavior = AutoTransactionBehavior.WhenNeeded;
+        }
+    }
+
+    // One that the attempt began and left open would make the next attempt's BeginTransaction fail.
+    private void EndTransaction()
+    {
+        try
+        {
+            log.Connection?.CurrentTransaction?.Dispose();
+        }
+        catch (Exception)
+        {
+            // The attempt has failed already, and its failure says more than that of its clean-up.
+        }
+    }
+
+    /// <inheritdoc cref="EndTransaction"/>
+    private async ValueTask EndTransactionAsync()
+    {
+        try
+        {
+            if (log.Connection?.CurrentTransaction is { } transaction)
+            {
+                await transaction.DisposeAsync().ConfigureAwait(false);
+            }
+        }
+        catch (Exception)
+        {
+            // As above.
+        }
+    }
+}

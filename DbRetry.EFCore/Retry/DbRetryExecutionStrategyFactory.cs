@@ -1,0 +1,19 @@
+#pragma warning disable EF1001 // NpgsqlExecutionStrategyFactory is what a context without DbRetry would have.
+using Microsoft.EntityFrameworkCore.Storage;
+using Npgsql.EntityFrameworkCore.PostgreSQL.Storage.Internal;
+
+namespace DbRetry.EFCore.Retry;
+
+/// <summary>Gives a context DbRetry's strategy, or the provider's own where DbRetry was not asked for.</summary>
+internal sealed class DbRetryExecutionStrategyFactory(
+    ExecutionStrategyDependencies dependencies,
+    ContextSettings context,
+    AttemptLog log,
+    TimeProvider time,
+    Random random) : IExecutionStrategyFactory
+{
+    public IExecutionStrategy Create()
+        => context.Settings is { } settings
+            ? new DbRetryExecutionStrategy(dependencies, settings, log, time, random)
+            : new NpgsqlExecutionStrategyFactory(dependencies).Create();
+}

@@ -1,0 +1,127 @@
+namespace DbRetry.EFCore.Retry;
+
+/// <summary>What is to happen after a failed attempt.</summary>
+internal enum AfterFailure
+{
+    /// <summary>The failure surfaces as itself.</summary>
+    Surface,
+
+    /// <summary>The failure surfaces as <see cref="RetryUnit.Error"/>.</summary>
+    Throw,
+
+    /// <summary>The unit runs again after <see cref="RetryUnit.Delay"/>.</summary>
+    Retry,
+}
+
+/// <summary>The retries of one unit: judges each failure, counts, and decides what comes next. Does no I/O.</summary>
+internal sealed class RetryUnit(RetrySettings settings, AttemptLog log, TimeProvider time, Random random)
+{
+    private readonly List<Exception> _exceptions = [];
+    private readonly List<string> _hosts = [];
+    private int _started;
+    private int _conflicts;
+    private Failure _failure;
+    private Verdict _verdict;
+
+    /// <summary>The failures so far, as EF's own retry event reports them.</summary>
+    internal IReadOnlyList<Exception> Exceptions => _exceptions;
+
+    internal Exception? Error { get; private set; }
+
+    internal TimeSpan Delay { get; private set; }
+
+    /// <summary>Whether a caller's own check that the work was applied may settle the matter.</summary>
+    internal bool IsVerifiable => _verdict is not Verdict.Permanent;
+
+    /// <summary>Takes in how an attempt ended.</summary>
+    internal void Judge(Exception exception)
+    {
+        log.Failed(time.GetTimestamp());
+        _exceptions.Add(exception);
+        var cause = FirstFailure.Of(exception, log);
+        _failure = FailureClassifier.Classify(cause, log.Phase, log.IsConnectionBroken, settings.Rules);
+        _verdict = VerdictTable.Decide(_failure, log.Phase);
+        _started += _failure.Kind is FailureKind.HostUnavailable ? 0 : 1;
+
+        if (log.Host is { } host)
+        {
+            _hosts.Add(host.ToString());
+            if (_failure.Kind is FailureKind.LostConnection or FailureKind.ReadOnlyHost)
+            {
+                host.Distrust();
+            }
+        }
+
+        if (_failure.Kind is FailureKind.ReadOnlyHost && log.ServerIsReadOnly is false)
+        {
+            // The host takes writes: it was the application that made this transaction read-only, and it will again.
+            _verdict = Verdict.Permanent;
+        }
+        else if (_verdict is Verdict.OutcomeInDoubt && log.IsIdempotent)
+        {
+            _verdict = Verdict.RolledBack;
+        }
+    }
+
+    /// <summary>The caller's own check says that nothing was applied.</summary>
+    internal void VerifiedNotApplied() => _verdict = _verdict is Verdict.OutcomeInDoubt ? Verdict.RolledBack : _verdict;
+
+    /// <summary>Decides what follows the failure that was judged last.</summary>
+    internal AfterFailure Next()
+    {
+        if (_verdict is Verdict.Permanent || settings.MaxRetryCount == 0 && _verdict is not Verdict.OutcomeInDoubt)
+        {
+            return AfterFailure.Surface;
+        }
+
+        var exception = _exceptions[^1];
+        if (_verdict is Verdict.OutcomeInDoubt)
+        {
+            return _failure.Deciding is CommitOutcomeUnknownException
+                ? AfterFailure.Surface
+                : Throw(new CommitOutcomeUnknownException(log.Host?.ToString(), exception));
+        }
+
+        if (WhyExhausted() is { } why)
+        {
+            return Throw(new RetriesExhaustedException(Story(why), exception));
+        }
+
+        var retry = _failure.Kind is FailureKind.Conflict ? ++_conflicts : _exceptions.Count - _conflicts;
+        Delay = RetryDelays.Next(settings, _failure.Kind, retry, random.NextDouble());
+        return AfterFailure.Retry;
+    }
+
+    private string? WhyExhausted()
+    {
+        // An attempt that found no host did not start; only time bounds those.
+        if (_started > settings.MaxRetryCount)
+        {
+            return $"MaxRetryCount is {settings.MaxRetryCount}";
+        }
+
+        if (time.GetElapsedTime(log.FirstFailureAt!.Value) >= settings.FailoverTimeout)
+        {
+            return $"FailoverTimeout is {settings.FailoverTimeout.TotalSeconds:0.###} s";
+        }
+
+        return _failure.Kind is not FailureKind.Conflict && log.Host is { } host && !host.Route.Cluster.TryTakeRetry(settings.RetryBudget, time)
+            ? $"the RetryBudget of {settings.RetryBudget} for cluster {host.Route.Cluster.Name} is used up"
+            : null;
+    }
+
+    private string Story(string why)
+    {
+        var elapsed = time.GetElapsedTime(log.FirstFailureAt!.Value).TotalSeconds;
+        var hosts = _hosts.Count == 0 ? "no host was reached" : $"on {string.Join(", ", _hosts.Distinct())}";
+        return $"The work failed in each of {_exceptions.Count} attempts over {elapsed:0.###} s ({hosts}), and {why}. "
+            + $"Last failure: {_failure.Reason}. Nothing of it was applied. See the inner exception; "
+            + "raise DbRetryOptions.MaxRetryCount or FailoverTimeout if the cluster needs longer.";
+    }
+
+    private AfterFailure Throw(Exception error)
+    {
+        Error = error;
+        return AfterFailure.Throw;
+    }
+}

@@ -1,0 +1,31 @@
+#pragma warning disable EF1001 // INamedConnectionStringResolver is the one place that every connection string passes before it is parsed.
+using DbRetry.EFCore.Dsn;
+using DbRetry.EFCore.Retry;
+using Microsoft.EntityFrameworkCore.Infrastructure;
+using Microsoft.EntityFrameworkCore.Storage.Internal;
+
+namespace DbRetry.EFCore.Seams;
+
+/// <summary>Lets <c>UseNpgsql</c> take a libpq DSN: translates it after EF has looked up a <c>Name=…</c>.</summary>
+/// <remarks>Leans on EFCore.Relational/Storage/Internal/NamedConnectionStringResolver.cs.</remarks>
+internal sealed class DsnResolver(IDbContextOptions options, ContextSettings settings, AttemptLog log) : INamedConnectionStringResolver
+{
+    private readonly NamedConnectionStringResolver _names = new(options);
+
+    public string ResolveConnectionString(string connectionString)
+    {
+        var resolved = _names.ResolveConnectionString(connectionString);
+        if (settings.Settings is null || !DsnTranslation.IsNeeded(resolved))
+        {
+            return resolved;
+        }
+
+        var dsn = ParsedDsn.Parse(resolved);
+        if (dsn is { Hosts.Length: 1, TargetSession: { } target })
+        {
+            log.DeclaredTarget = target;
+        }
+
+        return dsn.ToConnectionString();
+    }
+}

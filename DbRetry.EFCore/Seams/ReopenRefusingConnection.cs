@@ -1,0 +1,55 @@
+#pragma warning disable EF1001 // NpgsqlRelationalConnection: the provider casts EF's connection to its own interface, so it must be derived from.
+using System.Data;
+using DbRetry.EFCore.Retry;
+using Microsoft.EntityFrameworkCore.Infrastructure;
+using Microsoft.EntityFrameworkCore.Storage;
+using Npgsql.EntityFrameworkCore.PostgreSQL.Storage.Internal;
+
+namespace DbRetry.EFCore.Seams;
+
+/// <summary>A connection that was lost inside a transaction refuses to reopen until that transaction has ended.</summary>
+/// <remarks>
+/// EF forgets the lost transaction and reopens (EFCore.Relational/Storage/RelationalConnection.cs, Open and OpenAsync), so that what
+/// follows runs outside it and is committed statement by statement, although the first half is gone. Nothing may be retried before that is
+/// closed. See ServerBehavior/BrokenTransactionFacts for EF without this seam.
+/// </remarks>
+internal sealed class ReopenRefusingConnection : NpgsqlRelationalConnection
+{
+    public ReopenRefusingConnection(
+        RelationalConnectionDependencies dependencies,
+        NpgsqlDataSourceManager dataSourceManager,
+        IDbContextOptions options,
+        ContextSettings settings,
+        AttemptLog log)
+        : base(dependencies, dataSourceManager, options)
+    {
+        Log = log;
+        IsGuarded = settings.Settings is not null;
+        log.Connection = this;
+    }
+
+    internal AttemptLog Log { get; }
+
+    /// <summary>Whether the context asked for DbRetry.</summary>
+    internal bool IsGuarded { get; }
+
+    public override bool Open(bool errorsExpected = false)
+    {
+        ThrowIfLostInTransaction();
+        return base.Open(errorsExpected);
+    }
+
+    public override Task<bool> OpenAsync(CancellationToken cancellationToken, bool errorsExpected = false)
+    {
+        ThrowIfLostInTransaction();
+        return base.OpenAsync(cancellationToken, errorsExpected);
+    }
+
+    private void ThrowIfLostInTransaction()
+    {
+        if (IsGuarded && CurrentTransaction is not null && DbConnection.FullState is not ConnectionState.Open)
+        {
+            throw TransactionLost.Error(Log.Host, Log.ConnectionLoss);
+        }
+    }
+}

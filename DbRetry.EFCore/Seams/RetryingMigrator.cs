@@ -1,0 +1,52 @@
+#pragma warning disable EF1001 // NpgsqlMigrator is what IMigrator is for this provider.
+using DbRetry.EFCore.Retry;
+using Microsoft.EntityFrameworkCore.Migrations;
+using Microsoft.EntityFrameworkCore.Storage;
+using Microsoft.Extensions.DependencyInjection;
+using Npgsql.EntityFrameworkCore.PostgreSQL.Migrations.Internal;
+
+namespace DbRetry.EFCore.Seams;
+
+/// <summary>Runs a migration on a primary, and as a whole that is repeated after a lost connection at any step.</summary>
+/// <remarks>
+/// Leans on EFCore.Relational/Migrations/Internal/Migrator.cs: it looks first at which migrations are applied, and applies each together
+/// with its row in the history. Its own first query and its outer open would otherwise run outside any strategy.
+/// </remarks>
+internal sealed class RetryingMigrator(IServiceProvider services, IExecutionStrategyFactory strategies) : IMigrator
+{
+    private readonly NpgsqlMigrator _inner = ActivatorUtilities.CreateInstance<NpgsqlMigrator>(services);
+
+    public void Migrate(string? targetMigration = null)
+    {
+        if (strategies.Create() is DbRetryExecutionStrategy strategy)
+        {
+            strategy.Repeat(requiresPrimary: true, () =>
+            {
+                _inner.Migrate(targetMigration);
+                return true;
+            });
+        }
+        else
+        {
+            _inner.Migrate(targetMigration);
+        }
+    }
+
+    public Task MigrateAsync(string? targetMigration = null, CancellationToken cancellationToken = default)
+        => strategies.Create() is DbRetryExecutionStrategy strategy
+            ? strategy.RepeatAsync(
+                requiresPrimary: true,
+                async token =>
+                {
+                    await _inner.MigrateAsync(targetMigration, token).ConfigureAwait(false);
+                    return true;
+                },
+                cancellationToken)
+            : _inner.MigrateAsync(targetMigration, cancellationToken);
+
+    public string GenerateScript(
+        string? fromMigration = null, string? toMigration = null, MigrationsSqlGenerationOptions options = MigrationsSqlGenerationOptions.Default)
+        => _inner.GenerateScript(fromMigration, toMigration, options);
+
+    public bool HasPendingModelChanges() => _inner.HasPendingModelChanges();
+}
