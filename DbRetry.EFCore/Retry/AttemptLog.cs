@@ -34,8 +34,11 @@ internal sealed class AttemptLog : IResettableService
     /// <summary>The failure that broke this attempt's connection, if it was seen. What surfaces later may be a mere consequence of it.</summary>
     internal Exception? ConnectionLoss { get; private set; }
 
-    /// <summary>The conflict that ended this attempt's transaction, in case the application goes on in it all the same.</summary>
-    internal Exception? ConflictInTransaction { get; set; }
+    /// <summary>The server's latest error in a transaction, in case the application goes on in it all the same.</summary>
+    internal Exception? FailureInTransaction { get; set; }
+
+    /// <summary>Whether a statement that may write has run in the current transaction.</summary>
+    internal bool MayHaveWritten { get; private set; }
 
     /// <summary>
     /// Whether the server that answered <c>25006</c> refuses every write; <see langword="false"/> when only the transaction was read-only.
@@ -68,8 +71,25 @@ internal sealed class AttemptLog : IResettableService
         Enter(AttemptPhase.None);
         IsConnectionBroken = false;
         ConnectionLoss = null;
-        ConflictInTransaction = null;
+        FailureInTransaction = null;
         ServerIsReadOnly = null;
+    }
+
+    internal void BeginTransaction()
+    {
+        if (!IsRunning)
+        {
+            BeginAttempt();
+        }
+
+        MayHaveWritten = false;
+        FailureInTransaction = null;
+    }
+
+    internal void EnterStatementInTransaction(CommandSource source, string sql)
+    {
+        Enter(AttemptPhase.InTransaction);
+        MayHaveWritten = MayHaveWritten || StatementNature.MayWrite(source, sql);
     }
 
     internal void EndUnit()

@@ -103,7 +103,7 @@ internal sealed class AttemptRecorder(AttemptLog log) : DbCommandInterceptor
     {
         if (command.Transaction is not null)
         {
-            log.Enter(AttemptPhase.InTransaction);
+            log.EnterStatementInTransaction(eventData.CommandSource, command.CommandText);
         }
         else
         {
@@ -132,13 +132,13 @@ internal sealed class AttemptRecorder(AttemptLog log) : DbCommandInterceptor
         {
             log.Lost(exception);
         }
-        else if (exception is PostgresException { SqlState: PostgresErrorCodes.ReadOnlySqlTransaction })
+        else if (exception is PostgresException { SqlState: not PostgresErrorCodes.InFailedSqlTransaction } error)
         {
-            log.ServerIsReadOnly = HostRoles.Reported(connection) is { } role ? role is not HostRole.Primary : null;
-        }
-        else if (exception is PostgresException { SqlState: PostgresErrorCodes.SerializationFailure or PostgresErrorCodes.DeadlockDetected })
-        {
-            log.ConflictInTransaction ??= exception;
+            log.FailureInTransaction = error;
+            if (error.SqlState == PostgresErrorCodes.ReadOnlySqlTransaction)
+            {
+                log.ServerIsReadOnly = HostRoles.Reported(connection) is { } role ? role is not HostRole.Primary : null;
+            }
         }
     }
 }

@@ -1,5 +1,6 @@
 #pragma warning disable EF1001 // NpgsqlRelationalConnection: the provider casts EF's connection to its own interface, so it must be derived from.
 using System.Data;
+using DbRetry.EFCore.Commits;
 using DbRetry.EFCore.Retry;
 using Microsoft.EntityFrameworkCore.Infrastructure;
 using Microsoft.EntityFrameworkCore.Storage;
@@ -20,15 +21,19 @@ internal sealed class ReopenRefusingConnection : NpgsqlRelationalConnection
         NpgsqlDataSourceManager dataSourceManager,
         IDbContextOptions options,
         ContextSettings settings,
-        AttemptLog log)
+        AttemptLog log,
+        CommitGuard guard)
         : base(dependencies, dataSourceManager, options)
     {
         Log = log;
+        Guard = guard;
         IsGuarded = settings.Settings is not null;
         log.Connection = this;
     }
 
     internal AttemptLog Log { get; }
+
+    internal CommitGuard Guard { get; }
 
     /// <summary>Whether the context asked for DbRetry.</summary>
     internal bool IsGuarded { get; }
@@ -49,7 +54,7 @@ internal sealed class ReopenRefusingConnection : NpgsqlRelationalConnection
     {
         if (IsGuarded && CurrentTransaction is not null && DbConnection.FullState is not ConnectionState.Open)
         {
-            throw TransactionLost.Error(Log.Host, Log.ConnectionLoss);
+            throw TransactionLostException.BeforeCommit(Log.Host, Log.ConnectionLoss);
         }
     }
 }
