@@ -48,17 +48,18 @@ internal static class SharedCluster
         }
     }
 
-    private static Task<LocalCluster> Local(Lazy<Task<LocalCluster>> cluster)
-    {
-        RequireLocal();
-        return cluster.Value;
-    }
-
-    private static void RequireLocal()
+    /// <summary>Ends the test as inconclusive when servers are not ours to control.</summary>
+    public static void RequireLocal()
     {
         if (ExternalServer is not null)
         {
             Assert.Inconclusive($"{ServerVariable} is set, and this test must control server processes.");
         }
+    }
+
+    private static Task<LocalCluster> Local(Lazy<Task<LocalCluster>> cluster)
+    {
+        RequireLocal();
+        return cluster.Value;
     }
 }

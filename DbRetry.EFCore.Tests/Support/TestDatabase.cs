@@ -6,11 +6,11 @@ namespace DbRetry.EFCore.Tests.Support;
 /// <summary>An empty database that one test has for itself.</summary>
 internal sealed class TestDatabase : IAsyncDisposable
 {
-    private readonly string _maintenance;
+    private readonly Func<string> _server;
 
-    private TestDatabase(string maintenance, string name, string connectionString)
+    private TestDatabase(Func<string> server, string name, string connectionString)
     {
-        _maintenance = new NpgsqlConnectionStringBuilder(maintenance) { Pooling = false }.ConnectionString;
+        _server = server;
         Name = name;
         ConnectionString = connectionString;
     }
@@ -25,8 +25,7 @@ internal sealed class TestDatabase : IAsyncDisposable
     {
         var server = await SharedCluster.ServerAsync();
         var name = NewName();
-        var database = new TestDatabase(
-            server, name, new NpgsqlConnectionStringBuilder(server) { Database = name }.ConnectionString);
+        var database = new TestDatabase(() => server, name, In(server, name));
         await using var maintenance = await database.OpenMaintenanceAsync(cancellationToken);
         await maintenance.ExecuteAsync(NewDatabase.Sql(name, maintenance.PostgreSqlVersion), cancellationToken);
         return database;
@@ -36,12 +35,13 @@ internal sealed class TestDatabase : IAsyncDisposable
     public static async Task<TestDatabase> CreateAsync(LocalCluster cluster, CancellationToken cancellationToken = default)
     {
         var name = await cluster.CreateDatabaseAsync(NewName(), cancellationToken);
-        return new TestDatabase(cluster.NodeConnectionString(cluster.PrimaryIndex), name, cluster.ConnectionString(name));
+        return new TestDatabase(() => cluster.NodeConnectionString(cluster.PrimaryIndex), name, cluster.ConnectionString(name));
     }
 
+    /// <summary>Of the one server, or of the node that is the primary now.</summary>
     public async Task<NpgsqlConnection> OpenAsync(CancellationToken cancellationToken = default)
     {
-        var connection = new NpgsqlConnection(ConnectionString);
+        var connection = new NpgsqlConnection(In(_server(), Name));
         await connection.OpenAsync(cancellationToken);
         return connection;
     }
@@ -60,8 +60,9 @@ internal sealed class TestDatabase : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
-        await using (var connection = new NpgsqlConnection(ConnectionString))
+        foreach (var pooled in new[] { ConnectionString, In(_server(), Name) })
         {
+            await using var connection = new NpgsqlConnection(pooled);
             NpgsqlConnection.ClearPool(connection);
         }
         try
@@ -77,9 +78,12 @@ internal sealed class TestDatabase : IAsyncDisposable
 
     private static string NewName() => $"dbretry_{Guid.NewGuid():N}";
 
+    private static string In(string server, string database) =>
+        new NpgsqlConnectionStringBuilder(server) { Database = database }.ConnectionString;
+
     private async Task<NpgsqlConnection> OpenMaintenanceAsync(CancellationToken cancellationToken)
     {
-        var connection = new NpgsqlConnection(_maintenance);
+        var connection = new NpgsqlConnection(_server() + ";Pooling=false");
         await connection.OpenAsync(cancellationToken);
         return connection;
     }

@@ -125,6 +125,7 @@ public class LocalClusterTests
     [TestMethod]
     public async Task A_server_that_does_not_start_says_why()
     {
+        SharedCluster.RequireLocal();
         var failure = await Assert.ThrowsAsync<ServerStartException>(() => SharedCluster.OwnAsync(
             new() { Settings = new Dictionary<string, string> { ["work_mem"] = "much" } }, Cancellation));
         Assert.Contains("work_mem", failure.Message);
