@@ -31,6 +31,7 @@ public static class DbRetryServiceCollectionExtensions
         services.TryAddScoped<AttemptLog>();
         services.TryAddScoped<AttemptRecorder>();
         services.TryAddScoped<CommitGuard>();
+        services.TryAddScoped<LoneStatements>();
         services.TryAddScoped<HostConnectionInterceptor>();
         services.TryAddEnumerable(ServiceDescriptor.Scoped<IResettableService, AttemptLog>(
             static provider => provider.GetRequiredService<AttemptLog>()));

@@ -64,6 +64,6 @@ internal static class TransactionQueries
             _ => XidStatus.Forgotten,
         };
 
-    private static NpgsqlParameter Text(ulong xid)
-        => new NpgsqlParameter<string> { TypedValue = xid.ToString(CultureInfo.InvariantCulture), NpgsqlDbType = NpgsqlDbType.Text };
+    private static NpgsqlParameter<string> Text(ulong xid)
+        => new() { TypedValue = xid.ToString(CultureInfo.InvariantCulture), NpgsqlDbType = NpgsqlDbType.Text };
 }

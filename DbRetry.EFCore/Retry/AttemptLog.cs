@@ -41,6 +41,12 @@ internal sealed class AttemptLog : IResettableService
     internal bool MayHaveWritten { get; private set; }
 
     /// <summary>
+    /// Whether a statement ran outside a transaction because it refuses one. It may commit in between (CALL, VACUUM), so not even an error of the
+    /// server shows that nothing was applied.
+    /// </summary>
+    internal bool IsBare { get; set; }
+
+    /// <summary>
     /// Whether the server that answered <c>25006</c> refuses every write; <see langword="false"/> when only the transaction was read-only.
     /// </summary>
     internal bool? ServerIsReadOnly { get; set; }
@@ -70,6 +76,7 @@ internal sealed class AttemptLog : IResettableService
     {
         Enter(AttemptPhase.None);
         IsConnectionBroken = false;
+        IsBare = false;
         ConnectionLoss = null;
         FailureInTransaction = null;
         ServerIsReadOnly = null;

@@ -22,11 +22,15 @@ internal sealed class ReopenRefusingConnection : NpgsqlRelationalConnection
         IDbContextOptions options,
         ContextSettings settings,
         AttemptLog log,
-        CommitGuard guard)
+        CommitGuard guard,
+        LoneStatements loneStatements,
+        IExecutionStrategyFactory strategies)
         : base(dependencies, dataSourceManager, options)
     {
         Log = log;
         Guard = guard;
+        LoneStatements = loneStatements;
+        Strategies = strategies;
         IsGuarded = settings.Settings is not null;
         log.Connection = this;
     }
@@ -34,6 +38,10 @@ internal sealed class ReopenRefusingConnection : NpgsqlRelationalConnection
     internal AttemptLog Log { get; }
 
     internal CommitGuard Guard { get; }
+
+    internal LoneStatements LoneStatements { get; }
+
+    internal IExecutionStrategyFactory Strategies { get; }
 
     /// <summary>Whether the context asked for DbRetry.</summary>
     internal bool IsGuarded { get; }
