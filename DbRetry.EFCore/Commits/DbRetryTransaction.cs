@@ -1,4 +1,3 @@
-using System.Data;
 using System.Data.Common;
 using System.Diagnostics;
 using System.Diagnostics.CodeAnalysis;
@@ -108,7 +107,7 @@ internal sealed class DbRetryTransaction : RelationalTransaction
     private void BeginCommit()
     {
         // A connection that was lost before COMMIT left no doubt: the server rolls back what it was never asked to commit.
-        if (_connection.FullState is not ConnectionState.Open)
+        if (_connection.IsGone())
         {
             throw TransactionLost.Error(_log.Host, _log.ConnectionLoss);
         }
@@ -116,9 +115,9 @@ internal sealed class DbRetryTransaction : RelationalTransaction
         _log.Enter(AttemptPhase.Committing);
     }
 
-    // A connection that is still open, or an error from the server itself, is an answer: it did not commit (ServerBehavior/CommitFaultFacts).
+    // A connection that is still open, or an error from the server itself, is an answer: it did not commit (ServerBehavior/CommitFaultsTests).
     private bool IsInDoubt(Exception exception)
-        => _connection.FullState is not ConnectionState.Open
+        => _connection.IsGone()
             && exception is not PostgresException { SqlState: not SqlStateTable.ProtocolViolation };
 
     private CommitOutcomeUnknownException OutcomeUnknown(Exception exception)
