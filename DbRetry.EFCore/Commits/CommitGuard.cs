@@ -1,4 +1,3 @@
-using System.Data;
 using System.Data.Common;
 using DbRetry.EFCore.Hosts;
 using DbRetry.EFCore.Retry;
@@ -116,7 +115,7 @@ internal sealed class CommitGuard(ContextSettings context, AttemptLog log, TimeP
     // A connection that was lost before COMMIT left no doubt: the server rolls back what it was never asked to commit.
     private void ThrowIfOver(NpgsqlConnection connection)
     {
-        if (connection.FullState is not ConnectionState.Open)
+        if (connection.IsGone())
         {
             throw TransactionLostException.BeforeCommit(log.Host, log.ConnectionLoss);
         }
@@ -173,15 +172,15 @@ internal sealed class CommitGuard(ContextSettings context, AttemptLog log, TimeP
 
     private void NoteLoss(NpgsqlConnection connection, Exception exception)
     {
-        if (connection.FullState is not ConnectionState.Open)
+        if (connection.IsGone())
         {
             log.Lost(exception);
         }
     }
 
-    // A connection that is still open, or an error from the server itself, is an answer: it did not commit (ServerBehavior/CommitFaultFacts).
+    // A connection that is still open, or an error from the server itself, is an answer: it did not commit (ServerBehavior/CommitFaultsTests).
     private bool IsInDoubt(NpgsqlConnection connection, Exception exception)
-        => connection.FullState is not ConnectionState.Open && Answer(exception) is not ServerAnswer.Complete;
+        => connection.IsGone() && Answer(exception) is not ServerAnswer.Complete;
 
     private ServerAnswer Answer(Exception exception)
         => FailureClassifier.Classify(exception, AttemptPhase.Committing, connectionBroken: true, Settings.Rules).Answer;
