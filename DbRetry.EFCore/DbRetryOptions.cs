@@ -66,6 +66,10 @@ public sealed class DbRetryOptions
     /// <value>1,000 retries, refilled by 100 per second.</value>
     public int RetryBudget { get; set; } = 1000;
 
+    /// <summary>How the outcome of a transaction is established whose connection was lost while it was being committed.</summary>
+    /// <value><see cref="CommitVerification.TransactionStatus"/>.</value>
+    public CommitVerification CommitVerification { get; set; } = CommitVerification.TransactionStatus;
+
     /// <summary>
     /// Whether EF Core reads a query's result in full before the first row is handed out, so that a failure in the middle is retried as well.
     /// Turn it off for contexts that stream large results: then only the start of a query is retried.

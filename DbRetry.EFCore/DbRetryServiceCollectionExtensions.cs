@@ -30,6 +30,8 @@ public static class DbRetryServiceCollectionExtensions
         services.TryAddScoped<ContextSettings>();
         services.TryAddScoped<AttemptLog>();
         services.TryAddScoped<AttemptRecorder>();
+        services.TryAddScoped<CommitGuard>();
+        services.TryAddScoped<LoneStatements>();
         services.TryAddScoped<HostConnectionInterceptor>();
         services.TryAddEnumerable(ServiceDescriptor.Scoped<IResettableService, AttemptLog>(
             static provider => provider.GetRequiredService<AttemptLog>()));

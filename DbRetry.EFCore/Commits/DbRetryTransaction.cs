@@ -1,8 +1,6 @@
-using System.Data;
 using System.Data.Common;
 using System.Diagnostics;
 using System.Diagnostics.CodeAnalysis;
-using DbRetry.EFCore.Retry;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.EntityFrameworkCore.Diagnostics;
 using Microsoft.EntityFrameworkCore.Storage;
@@ -14,7 +12,7 @@ namespace DbRetry.EFCore.Commits;
 internal sealed class DbRetryTransaction : RelationalTransaction
 {
     private readonly DbTransaction _transaction;
-    private readonly AttemptLog _log;
+    private readonly CommitGuard _guard;
 
     [SuppressMessage("Usage", "CA2213:Disposable fields should be disposed", Justification = "It is EF's connection.")]
     private readonly NpgsqlConnection _connection;
@@ -26,11 +24,11 @@ internal sealed class DbRetryTransaction : RelationalTransaction
         IDiagnosticsLogger<DbLoggerCategory.Database.Transaction> logger,
         bool transactionOwned,
         ISqlGenerationHelper sqlGenerationHelper,
-        AttemptLog log)
+        CommitGuard guard)
         : base(connection, transaction, transactionId, logger, transactionOwned, sqlGenerationHelper)
     {
         _transaction = transaction;
-        _log = log;
+        _guard = guard;
 
         // Taken at the beginning: NpgsqlTransaction.Connection throws once the connection is broken.
         _connection = (NpgsqlConnection)connection.DbConnection;
@@ -44,17 +42,7 @@ internal sealed class DbRetryTransaction : RelationalTransaction
         {
             if (!Logger.TransactionCommitting(Connection, _transaction, TransactionId, start).IsSuppressed)
             {
-                BeginCommit();
-                try
-                {
-                    _transaction.Commit();
-                }
-                catch (Exception exception) when (IsInDoubt(exception))
-                {
-                    throw OutcomeUnknown(exception);
-                }
-
-                _log.Enter(AttemptPhase.None);
+                _guard.Commit(_connection, _transaction);
             }
 
             Logger.TransactionCommitted(Connection, _transaction, TransactionId, start, Stopwatch.GetElapsedTime(stopwatch));
@@ -78,17 +66,7 @@ internal sealed class DbRetryTransaction : RelationalTransaction
                 .TransactionCommittingAsync(Connection, _transaction, TransactionId, start, cancellationToken).ConfigureAwait(false);
             if (!interception.IsSuppressed)
             {
-                BeginCommit();
-                try
-                {
-                    await _transaction.CommitAsync(cancellationToken).ConfigureAwait(false);
-                }
-                catch (Exception exception) when (IsInDoubt(exception))
-                {
-                    throw OutcomeUnknown(exception);
-                }
-
-                _log.Enter(AttemptPhase.None);
+                await _guard.CommitAsync(_connection, _transaction, cancellationToken).ConfigureAwait(false);
             }
 
             await Logger.TransactionCommittedAsync(
@@ -103,27 +81,5 @@ internal sealed class DbRetryTransaction : RelationalTransaction
         }
 
         await ClearTransactionAsync(cancellationToken).ConfigureAwait(false);
-    }
-
-    private void BeginCommit()
-    {
-        // A connection that was lost before COMMIT left no doubt: the server rolls back what it was never asked to commit.
-        if (_connection.FullState is not ConnectionState.Open)
-        {
-            throw TransactionLost.Error(_log.Host, _log.ConnectionLoss);
-        }
-
-        _log.Enter(AttemptPhase.Committing);
-    }
-
-    // A connection that is still open, or an error from the server itself, is an answer: it did not commit (ServerBehavior/CommitFaultFacts).
-    private bool IsInDoubt(Exception exception)
-        => _connection.FullState is not ConnectionState.Open
-            && exception is not PostgresException { SqlState: not SqlStateTable.ProtocolViolation };
-
-    private CommitOutcomeUnknownException OutcomeUnknown(Exception exception)
-    {
-        _log.Lost(exception);
-        return new CommitOutcomeUnknownException(_log.Host?.ToString(), exception);
     }
 }

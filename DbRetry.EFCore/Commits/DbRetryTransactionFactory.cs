@@ -15,7 +15,14 @@ internal sealed class DbRetryTransactionFactory(RelationalTransactionFactoryDepe
         Guid transactionId,
         IDiagnosticsLogger<DbLoggerCategory.Database.Transaction> logger,
         bool transactionOwned)
-        => connection is ReopenRefusingConnection { IsGuarded: true } guarded
-            ? new DbRetryTransaction(guarded, transaction, transactionId, logger, transactionOwned, Dependencies.SqlGenerationHelper, guarded.Log)
-            : base.Create(connection, transaction, transactionId, logger, transactionOwned);
+    {
+        if (connection is not ReopenRefusingConnection { IsGuarded: true } guarded)
+        {
+            return base.Create(connection, transaction, transactionId, logger, transactionOwned);
+        }
+
+        guarded.Log.BeginTransaction();
+        return new DbRetryTransaction(
+            guarded, transaction, transactionId, logger, transactionOwned, Dependencies.SqlGenerationHelper, guarded.Guard);
+    }
 }

@@ -12,7 +12,7 @@ namespace DbRetry.EFCore.Hosts;
 internal sealed class HostConnectionInterceptor(ContextSettings context, AttemptLog log, HostOpener opener) : DbConnectionInterceptor
 {
     // EF opens the same connection object many times, and after the first time its connection string is one host's and lacks the password
-    // (ServerBehavior/PasswordHiding): what it was in the beginning must be remembered.
+    // (ServerBehavior/PasswordHidingTests): what it was in the beginning must be remembered.
     private static readonly ConditionalWeakTable<NpgsqlConnection, Binding> Bindings = [];
 
     public override InterceptionResult ConnectionOpening(DbConnection connection, ConnectionEventData eventData, InterceptionResult result)

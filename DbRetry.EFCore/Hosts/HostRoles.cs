@@ -9,7 +9,7 @@ internal static class HostRoles
     private const string Query = "SELECT pg_catalog.pg_is_in_recovery(), pg_catalog.current_setting('default_transaction_read_only') = 'on'";
 
     /// <summary>
-    /// What the server reported by itself, without a round trip (PostgreSQL 14 and later; ServerBehavior/ReportedParameters);
+    /// What the server reported by itself, without a round trip (PostgreSQL 14 and later; ServerBehavior/ReportedParametersTests);
     /// <see langword="null"/> where it reports nothing. A change is seen only with the next answer on that connection.
     /// </summary>
     internal static HostRole? Reported(NpgsqlConnection connection)

@@ -34,8 +34,17 @@ internal sealed class AttemptLog : IResettableService
     /// <summary>The failure that broke this attempt's connection, if it was seen. What surfaces later may be a mere consequence of it.</summary>
     internal Exception? ConnectionLoss { get; private set; }
 
-    /// <summary>The conflict that ended this attempt's transaction, in case the application goes on in it all the same.</summary>
-    internal Exception? ConflictInTransaction { get; set; }
+    /// <summary>The server's latest error in a transaction, in case the application goes on in it all the same.</summary>
+    internal Exception? FailureInTransaction { get; set; }
+
+    /// <summary>Whether a statement that may write has run in the current transaction.</summary>
+    internal bool MayHaveWritten { get; private set; }
+
+    /// <summary>
+    /// Whether a statement ran outside a transaction because it refuses one. It may commit in between (CALL, VACUUM), so not even an error of the
+    /// server shows that nothing was applied.
+    /// </summary>
+    internal bool IsBare { get; set; }
 
     /// <summary>
     /// Whether the server that answered <c>25006</c> refuses every write; <see langword="false"/> when only the transaction was read-only.
@@ -67,9 +76,27 @@ internal sealed class AttemptLog : IResettableService
     {
         Enter(AttemptPhase.None);
         IsConnectionBroken = false;
+        IsBare = false;
         ConnectionLoss = null;
-        ConflictInTransaction = null;
+        FailureInTransaction = null;
         ServerIsReadOnly = null;
+    }
+
+    internal void BeginTransaction()
+    {
+        if (!IsRunning)
+        {
+            BeginAttempt();
+        }
+
+        MayHaveWritten = false;
+        FailureInTransaction = null;
+    }
+
+    internal void EnterStatementInTransaction(CommandSource source, string sql)
+    {
+        Enter(AttemptPhase.InTransaction);
+        MayHaveWritten = MayHaveWritten || StatementNature.MayWrite(source, sql);
     }
 
     internal void EndUnit()

@@ -1,4 +1,3 @@
-using System.Data;
 using System.Data.Common;
 using DbRetry.EFCore.Hosts;
 using Microsoft.EntityFrameworkCore.Diagnostics;
@@ -7,7 +6,7 @@ using Npgsql;
 namespace DbRetry.EFCore.Retry;
 
 /// <summary>Notes which statement an attempt is running and which failure broke its connection.</summary>
-internal sealed class AttemptRecorder(AttemptLog log) : DbCommandInterceptor
+internal sealed class AttemptRecorder(AttemptLog log) : DbCommandInterceptor, IDbTransactionInterceptor
 {
     public override InterceptionResult<DbDataReader> ReaderExecuting(
         DbCommand command, CommandEventData eventData, InterceptionResult<DbDataReader> result)
@@ -99,11 +98,21 @@ internal sealed class AttemptRecorder(AttemptLog log) : DbCommandInterceptor
         return Task.CompletedTask;
     }
 
+    // EF swallows a failed RELEASE SAVEPOINT, and no command event tells of it: this is the only sign of the loss.
+    public void TransactionFailed(DbTransaction transaction, TransactionErrorEventData eventData) => TransactionFailed(eventData.Exception);
+
+    public Task TransactionFailedAsync(
+        DbTransaction transaction, TransactionErrorEventData eventData, CancellationToken cancellationToken = default)
+    {
+        TransactionFailed(eventData.Exception);
+        return Task.CompletedTask;
+    }
+
     private void Started(DbCommand command, CommandEventData eventData)
     {
         if (command.Transaction is not null)
         {
-            log.Enter(AttemptPhase.InTransaction);
+            log.EnterStatementInTransaction(eventData.CommandSource, command.CommandText);
         }
         else
         {
@@ -114,7 +123,7 @@ internal sealed class AttemptRecorder(AttemptLog log) : DbCommandInterceptor
     // A failure between two rows raises no event of its own; only the state of the connection shows it, and only until EF closes it.
     private void Read(DbCommand command)
     {
-        if (command.Connection is NpgsqlConnection { FullState: not ConnectionState.Open })
+        if (command.Connection is NpgsqlConnection connection && connection.IsGone())
         {
             log.Lost(null);
         }
@@ -127,18 +136,26 @@ internal sealed class AttemptRecorder(AttemptLog log) : DbCommandInterceptor
             return;
         }
 
-        // State never says Broken, only FullState does (ServerBehavior/CommitFaults).
-        if (connection.FullState is not ConnectionState.Open)
+        if (connection.IsGone())
         {
             log.Lost(exception);
         }
-        else if (exception is PostgresException { SqlState: PostgresErrorCodes.ReadOnlySqlTransaction })
+        else if (exception is PostgresException { SqlState: not PostgresErrorCodes.InFailedSqlTransaction } error)
         {
-            log.ServerIsReadOnly = HostRoles.Reported(connection) is { } role ? role is not HostRole.Primary : null;
+            log.FailureInTransaction = error;
+            if (error.SqlState == PostgresErrorCodes.ReadOnlySqlTransaction)
+            {
+                log.ServerIsReadOnly = HostRoles.Reported(connection) is { } role ? role is not HostRole.Primary : null;
+            }
         }
-        else if (exception is PostgresException { SqlState: PostgresErrorCodes.SerializationFailure or PostgresErrorCodes.DeadlockDetected })
+    }
+
+    private void TransactionFailed(Exception exception)
+    {
+        // The transaction itself no longer knows its connection once that is broken.
+        if (log.Connection?.DbConnection is NpgsqlConnection connection && connection.IsGone())
         {
-            log.ConflictInTransaction ??= exception;
+            log.Lost(exception);
         }
     }
 }

@@ -25,6 +25,8 @@ internal sealed class FailureExamination(bool opening, bool connectionBroken)
                 // The server was asked, and that is all that can be had.
                 CommitOutcomeUnknownException => new Failure(
                     FailureKind.OutcomeUnknown, "the outcome of a commit could not be established", null, exception, ServerAnswer.Complete),
+                TransactionLostException => _shapes.Describe(
+                    FailureKind.LostConnection, "the connection was lost inside a transaction", exception),
                 NoSuitableHostException none => ExamineHosts(none),
                 RetryLimitExceededException => _shapes.Describe(
                     FailureKind.Permanent, "another strategy has retried it already, and retries must not multiply", exception),

@@ -8,13 +8,15 @@ internal static class FirstFailure
     /// <remarks>
     /// After a connection broke inside a transaction, what surfaces is often its follow-up: "Transaction is already completed",
     /// <c>ObjectDisposedException: NpgsqlTransaction</c>, or our own refusal to reopen. They are all of these two types, and nothing of the
-    /// lost transaction was committed, so judging by the loss is safe whatever the follow-up says. After a failed statement it is 25P02.
+    /// lost transaction was committed, so judging by the loss is safe whatever the follow-up says. After a failed statement it is 25P02, or
+    /// our own refusal to commit.
     /// </remarks>
     internal static Exception Of(Exception exception, AttemptLog log)
         => log switch
         {
             { ConnectionLoss: { } loss } when IsFollowUp(exception) => loss,
-            { ConflictInTransaction: { } conflict } when exception is PostgresException { SqlState: PostgresErrorCodes.InFailedSqlTransaction } => conflict,
+            { FailureInTransaction: { } failure } when exception is TransactionFailedException
+                or PostgresException { SqlState: PostgresErrorCodes.InFailedSqlTransaction } => failure,
             _ => exception,
         };
 

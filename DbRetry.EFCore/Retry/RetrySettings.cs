@@ -24,6 +24,8 @@ internal sealed record RetrySettings
 
     internal required int RetryBudget { get; init; }
 
+    internal required CommitVerification CommitVerification { get; init; }
+
     internal required bool BufferResults { get; init; }
 
     internal required FailureRules Rules { get; init; }
@@ -44,6 +46,7 @@ internal sealed record RetrySettings
             ReconnectDelay = options.ReconnectDelay,
             MaxReconnectDelay = options.MaxReconnectDelay,
             RetryBudget = options.RetryBudget,
+            CommitVerification = options.CommitVerification,
             BufferResults = options.BufferResults,
             Rules = new FailureRules(options.ShouldRetry, options.RetriableSqlStates.ToFrozenSet(StringComparer.Ordinal)),
         };

@@ -57,6 +57,10 @@ internal sealed class RetryUnit(RetrySettings settings, AttemptLog log, TimeProv
             // The host takes writes: it was the application that made this transaction read-only, and it will again.
             _verdict = Verdict.Permanent;
         }
+        else if (_verdict is Verdict.RolledBack && log.IsBare)
+        {
+            _verdict = Verdict.Permanent;
+        }
         else if (_verdict is Verdict.OutcomeInDoubt && log.IsIdempotent)
         {
             _verdict = Verdict.RolledBack;

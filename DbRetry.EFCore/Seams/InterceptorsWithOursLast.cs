@@ -1,3 +1,4 @@
+using DbRetry.EFCore.Commits;
 using DbRetry.EFCore.Hosts;
 using DbRetry.EFCore.Retry;
 using Microsoft.EntityFrameworkCore.Diagnostics;
@@ -12,6 +13,7 @@ namespace DbRetry.EFCore.Seams;
 /// </remarks>
 internal sealed class InterceptorsWithOursLast(
     ContextSettings settings,
+    LoneStatements loneStatements,
     AttemptRecorder recorder,
     HostConnectionInterceptor hosts,
     IEnumerable<IInterceptor> injected,
@@ -43,6 +45,8 @@ internal sealed class InterceptorsWithOursLast(
 
         if (settings.Settings is not null)
         {
+            // The recorder comes behind what changes the command's transaction.
+            interceptors.Add(loneStatements);
             interceptors.Add(recorder);
             interceptors.Add(hosts);
         }

@@ -18,6 +18,7 @@ internal static class ProviderServices
         services.Replace(ServiceDescriptor.Scoped<INpgsqlRelationalConnection, ReopenRefusingConnection>());
         services.Replace(ServiceDescriptor.Scoped<INamedConnectionStringResolver, DsnResolver>());
         services.Replace(ServiceDescriptor.Singleton<NpgsqlDataSourceManager, DsnDataSourceManager>());
+        services.Replace(ServiceDescriptor.Singleton<IRawSqlCommandBuilder, RetryingRawSqlCommandBuilder>());
         services.Replace(ServiceDescriptor.Scoped<IRelationalDatabaseCreator, RetryingDatabaseCreator>());
         services.Replace(ServiceDescriptor.Scoped<IMigrator, RetryingMigrator>());
 

@@ -1,8 +1,9 @@
 #pragma warning disable EF1001 // NpgsqlRelationalConnection: the provider casts EF's connection to its own interface, so it must be derived from.
-using System.Data;
+using DbRetry.EFCore.Commits;
 using DbRetry.EFCore.Retry;
 using Microsoft.EntityFrameworkCore.Infrastructure;
 using Microsoft.EntityFrameworkCore.Storage;
+using Npgsql;
 using Npgsql.EntityFrameworkCore.PostgreSQL.Storage.Internal;
 
 namespace DbRetry.EFCore.Seams;
@@ -20,36 +21,59 @@ internal sealed class ReopenRefusingConnection : NpgsqlRelationalConnection
         NpgsqlDataSourceManager dataSourceManager,
         IDbContextOptions options,
         ContextSettings settings,
-        AttemptLog log)
+        AttemptLog log,
+        CommitGuard guard,
+        LoneStatements loneStatements,
+        IExecutionStrategyFactory strategies)
         : base(dependencies, dataSourceManager, options)
     {
         Log = log;
+        Guard = guard;
+        LoneStatements = loneStatements;
+        Strategies = strategies;
         IsGuarded = settings.Settings is not null;
         log.Connection = this;
     }
 
     internal AttemptLog Log { get; }
 
+    internal CommitGuard Guard { get; }
+
+    internal LoneStatements LoneStatements { get; }
+
+    internal IExecutionStrategyFactory Strategies { get; }
+
     /// <summary>Whether the context asked for DbRetry.</summary>
     internal bool IsGuarded { get; }
 
     public override bool Open(bool errorsExpected = false)
     {
-        ThrowIfLostInTransaction();
+        BeforeOpen();
         return base.Open(errorsExpected);
     }
 
     public override Task<bool> OpenAsync(CancellationToken cancellationToken, bool errorsExpected = false)
     {
-        ThrowIfLostInTransaction();
+        BeforeOpen();
         return base.OpenAsync(cancellationToken, errorsExpected);
     }
 
-    private void ThrowIfLostInTransaction()
+    private void BeforeOpen()
     {
-        if (IsGuarded && CurrentTransaction is not null && DbConnection.FullState is not ConnectionState.Open)
+        if (!IsGuarded || !((NpgsqlConnection)DbConnection).IsGone())
         {
-            throw TransactionLost.Error(Log.Host, Log.ConnectionLoss);
+            return;
+        }
+
+        if (CurrentTransaction is not null)
+        {
+            throw TransactionLostException.BeforeCommit(Log.Host, Log.ConnectionLoss);
+        }
+
+        if (!Log.IsRunning)
+        {
+            // No unit begins here that would forget what became of the connection before.
+            Log.BeginAttempt();
         }
     }
 }

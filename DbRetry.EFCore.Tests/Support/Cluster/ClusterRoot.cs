@@ -22,7 +22,8 @@ internal static class ClusterRoot
         Directory.EnumerateDirectories(Path, "run-*").Where(folder =>
             System.IO.Path.GetFileName(folder).Split('-') is [_, var processId, var start, _]
             && int.TryParse(processId, out var owner)
-            && ProcessTable.StartMark(owner) != start);
+            && ProcessTable.StartMark(owner) != start
+            && Directory.Exists(folder)); // Its owner may have removed it and ended while we looked.
 
     /// <summary>Locks between processes; the lock goes away with its process. Null when someone else has it.</summary>
     public static FileStream? TryLock(string name)

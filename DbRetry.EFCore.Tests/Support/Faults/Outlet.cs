@@ -41,6 +41,9 @@ internal sealed class Outlet(Socket socket, Func<TimeSpan> latency)
         await _underway;
     }
 
+    /// <summary>Waits for what is underway and does not care what becomes of it.</summary>
+    public async Task SettleAsync() => await _underway.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+
     private async Task SendLaterAsync(
         Task previous, byte[] chunk, long handedIn, TimeSpan delay, CancellationToken cancellationToken)
     {

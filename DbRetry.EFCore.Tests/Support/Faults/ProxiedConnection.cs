@@ -25,7 +25,7 @@ internal sealed class ProxiedConnection(int number, Socket client, FaultScript s
                 PumpAsync(Sender.Frontend, client, _server),
                 PumpAsync(Sender.Backend, _server, client));
         }
-        catch (Exception failure) when (IsBrokenStream(failure))
+        catch (Exception failure) when (SocketEnds.IsBroken(failure))
         {
             // No server there.
             Fail(FaultAction.Reset);
@@ -49,12 +49,12 @@ internal sealed class ProxiedConnection(int number, Socket client, FaultScript s
                 Silence();
                 break;
             case FaultKind.Reset:
-                Reset(client);
-                Reset(_server);
+                SocketEnds.Reset(client);
+                SocketEnds.Reset(_server);
                 break;
             case FaultKind.Cut:
-                ShutDown(client);
-                ShutDown(_server);
+                SocketEnds.ShutDown(client);
+                SocketEnds.ShutDown(_server);
                 break;
             default:
                 throw new ArgumentOutOfRangeException(nameof(action), action.Kind, null);
@@ -67,34 +67,6 @@ internal sealed class ProxiedConnection(int number, Socket client, FaultScript s
         client.Dispose();
         _server.Dispose();
         _silence.Dispose();
-    }
-
-    private static bool IsBrokenStream(Exception failure) =>
-        failure is SocketException or ObjectDisposedException or InvalidDataException;
-
-    private static void Reset(Socket socket)
-    {
-        try
-        {
-            socket.LingerState = new LingerOption(true, 0);
-        }
-        catch (Exception failure) when (IsBrokenStream(failure))
-        {
-            // Closed by its peer already.
-        }
-        socket.Dispose();
-    }
-
-    private static void ShutDown(Socket socket)
-    {
-        try
-        {
-            socket.Shutdown(SocketShutdown.Send);
-        }
-        catch (Exception failure) when (IsBrokenStream(failure))
-        {
-            // Closed by its peer already.
-        }
     }
 
     private async Task PumpAsync(Sender sender, Socket source, Socket sink)
@@ -124,18 +96,22 @@ internal sealed class ProxiedConnection(int number, Socket client, FaultScript s
                 outlet.Discard();
                 await outlet.DrainAsync(_silence.Token);
             }
-            ShutDown(sink);
+            SocketEnds.ShutDown(sink);
         }
         catch (Exception failure) when (failure is not OperationCanceledException)
         {
             // One side was reset, by its peer or by a fault: so is the other.
             _over = true;
-            Reset(sink);
-            Reset(source);
-            if (!IsBrokenStream(failure))
+            SocketEnds.Reset(sink);
+            SocketEnds.Reset(source);
+            if (!SocketEnds.IsBroken(failure))
             {
                 throw;
             }
+        }
+        finally
+        {
+            await outlet.SettleAsync();
         }
     }
 

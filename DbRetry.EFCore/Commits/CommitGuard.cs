@@ -1,0 +1,226 @@
+using System.Data.Common;
+using DbRetry.EFCore.Hosts;
+using DbRetry.EFCore.Retry;
+using DbRetry.EFCore.Seams;
+using Npgsql;
+
+namespace DbRetry.EFCore.Commits;
+
+/// <summary>Commits, and when the answer is lost, finds out what it was.</summary>
+internal sealed class CommitGuard(ContextSettings context, AttemptLog log, TimeProvider time, Random random)
+{
+    /// <summary>How long a cancelled caller is kept waiting for the outcome of a COMMIT that was sent already.</summary>
+    internal static readonly TimeSpan CancellationGrace = TimeSpan.FromSeconds(2);
+
+    private RetrySettings Settings => context.Settings!;
+
+    /// <summary>Returns when the transaction is committed, whether the server's answer arrived or not.</summary>
+    /// <exception cref="CommitOutcomeUnknownException">It could not be established whether it is committed.</exception>
+    /// <exception cref="InvalidOperationException">It is not committed, because its connection was lost or a statement in it failed.</exception>
+    internal void Commit(NpgsqlConnection connection, DbTransaction transaction)
+    {
+        ThrowIfOver(connection);
+        var identity = IsWorthAnIdentity(connection) ? ReadIdentity(connection) : null;
+        log.Enter(AttemptPhase.Committing);
+        try
+        {
+            transaction.Commit();
+        }
+        catch (Exception exception) when (IsInDoubt(connection, exception))
+        {
+            if (Verifier(connection, identity, exception) is { } verifier)
+            {
+                Conclude(identity!, verifier.Verify(identity!, log.FirstFailureAt!.Value), exception);
+            }
+        }
+
+        log.Enter(AttemptPhase.None);
+    }
+
+    /// <inheritdoc cref="Commit"/>
+    /// <exception cref="OperationCanceledException">The caller cancelled, and the transaction is not committed.</exception>
+    internal async Task CommitAsync(NpgsqlConnection connection, DbTransaction transaction, CancellationToken cancellationToken)
+    {
+        ThrowIfOver(connection);
+        var identity = IsWorthAnIdentity(connection) ? await ReadIdentityAsync(connection, cancellationToken).ConfigureAwait(false) : null;
+        cancellationToken.ThrowIfCancellationRequested();
+        log.Enter(AttemptPhase.Committing);
+        try
+        {
+            await AnswerAsync(connection, transaction, cancellationToken).ConfigureAwait(false);
+        }
+        catch (Exception exception) when (IsInDoubt(connection, exception))
+        {
+            if (Verifier(connection, identity, exception) is { } verifier)
+            {
+                var answer = await VerifyAsync(verifier, identity!, cancellationToken).ConfigureAwait(false);
+                if (answer.Verdict is CommitVerdict.NotCommitted)
+                {
+                    cancellationToken.ThrowIfCancellationRequested();
+                }
+
+                Conclude(identity!, answer, exception);
+            }
+        }
+
+        log.Enter(AttemptPhase.None);
+    }
+
+    // The token must not reach the driver: it would ask the server to cancel, and a COMMIT that waits for a synchronous standby then succeeds
+    // although a failover may lose it (PostgreSQL: "canceling wait for synchronous replication due to user request").
+    private async Task AnswerAsync(NpgsqlConnection connection, DbTransaction transaction, CancellationToken cancellationToken)
+    {
+        var commit = transaction.CommitAsync(CancellationToken.None);
+        if (!cancellationToken.CanBeCanceled || commit.IsCompleted)
+        {
+            await commit.ConfigureAwait(false);
+            return;
+        }
+
+        try
+        {
+            await commit.WaitAsync(cancellationToken).ConfigureAwait(false);
+        }
+        catch (OperationCanceledException) when (!commit.IsCompleted)
+        {
+            try
+            {
+                await commit.WaitAsync(CancellationGrace, time, CancellationToken.None).ConfigureAwait(false);
+            }
+            catch (TimeoutException) when (!commit.IsCompleted)
+            {
+                ConnectorState.BreakSocket(connection);
+                await commit.ConfigureAwait(false);
+            }
+        }
+    }
+
+    private async Task<CommitAnswer> VerifyAsync(CommitVerifier verifier, TransactionIdentity identity, CancellationToken cancellationToken)
+    {
+        using var grace = new CancellationTokenSource();
+        var registration = cancellationToken.Register(() => grace.CancelAfter(CancellationGrace));
+        await using (registration.ConfigureAwait(false))
+        {
+            try
+            {
+                return await verifier.VerifyAsync(identity, log.FirstFailureAt!.Value, grace.Token).ConfigureAwait(false);
+            }
+            catch (OperationCanceledException)
+            {
+                return new(CommitVerdict.Unknown, "the caller cancelled before a host answered");
+            }
+        }
+    }
+
+    // A connection that was lost before COMMIT left no doubt: the server rolls back what it was never asked to commit.
+    private void ThrowIfOver(NpgsqlConnection connection)
+    {
+        if (connection.IsGone())
+        {
+            throw TransactionLostException.BeforeCommit(log.Host, log.ConnectionLoss);
+        }
+
+        if (ConnectorState.IsTransactionFailed(connection))
+        {
+            throw new TransactionFailedException(log.FailureInTransaction);
+        }
+    }
+
+    private bool IsWorthAnIdentity(NpgsqlConnection connection)
+        => log.MayHaveWritten
+            && Settings.CommitVerification is CommitVerification.TransactionStatus
+            && connection.PostgreSqlVersion.Major >= 13
+            && !connection.PostgresParameters.ContainsKey("crdb_version");
+
+    private TransactionIdentity ReadIdentity(NpgsqlConnection connection)
+    {
+        try
+        {
+            using var command = TransactionQueries.ReadIdentity(connection);
+            using var reader = command.ExecuteReader();
+            reader.Read();
+            return TransactionQueries.Identity(reader);
+        }
+        catch (Exception exception)
+        {
+            NoteLoss(connection, exception);
+            throw;
+        }
+    }
+
+    private async Task<TransactionIdentity> ReadIdentityAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
+    {
+        try
+        {
+            var command = TransactionQueries.ReadIdentity(connection);
+            await using (command.ConfigureAwait(false))
+            {
+                var reader = await command.ExecuteReaderAsync(cancellationToken).ConfigureAwait(false);
+                await using (reader.ConfigureAwait(false))
+                {
+                    await reader.ReadAsync(cancellationToken).ConfigureAwait(false);
+                    return TransactionQueries.Identity(reader);
+                }
+            }
+        }
+        catch (Exception exception)
+        {
+            NoteLoss(connection, exception);
+            throw;
+        }
+    }
+
+    private void NoteLoss(NpgsqlConnection connection, Exception exception)
+    {
+        if (connection.IsGone())
+        {
+            log.Lost(exception);
+        }
+    }
+
+    // A connection that is still open, or an error from the server itself, is an answer: it did not commit (ServerBehavior/CommitFaultsTests).
+    private bool IsInDoubt(NpgsqlConnection connection, Exception exception)
+        => connection.IsGone() && Answer(exception) is not ServerAnswer.Complete;
+
+    private ServerAnswer Answer(Exception exception)
+        => FailureClassifier.Classify(exception, AttemptPhase.Committing, connectionBroken: true, Settings.Rules).Answer;
+
+    /// <summary>Who can settle the doubt; <see langword="null"/> when it was settled without asking.</summary>
+    private CommitVerifier? Verifier(NpgsqlConnection connection, TransactionIdentity? identity, Exception exception)
+    {
+        log.Lost(exception);
+        log.Failed(time.GetTimestamp());
+        if (Settings.CommitVerification is CommitVerification.None
+            || identity is { Xid: null }
+            || (identity is null && Answer(exception) is ServerAnswer.SessionEnded))
+        {
+            // Nobody wants to know, there was nothing to commit, or the server ended the session instead: a COMMIT that is a simple query of its
+            // own is not interrupted once it has taken effect (see ServerAnswer).
+            log.Enter(AttemptPhase.InTransaction);
+            throw TransactionLostException.NotCommitted(log.Host, exception);
+        }
+
+        if (identity is null)
+        {
+            throw new CommitOutcomeUnknownException(log.Host?.ToString(), exception);
+        }
+
+        var host = log.Host ?? new HostRef(new CallersRoute(connection), 0);
+        host.Distrust();
+        return new CommitVerifier(host.Route, connection, Settings, time, random);
+    }
+
+    private void Conclude(TransactionIdentity identity, CommitAnswer answer, Exception exception)
+    {
+        switch (answer.Verdict)
+        {
+            case CommitVerdict.Committed:
+                return;
+            case CommitVerdict.NotCommitted:
+                log.Enter(AttemptPhase.InTransaction);
+                throw TransactionLostException.NotCommitted(log.Host, exception);
+            default:
+                throw new CommitOutcomeUnknownException(log.Host?.ToString(), identity.Xid, answer.Answers, exception);
+        }
+    }
+}

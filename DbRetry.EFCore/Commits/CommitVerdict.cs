@@ -1,0 +1,59 @@
+namespace DbRetry.EFCore.Commits;
+
+/// <summary>What became of a transaction whose COMMIT was not answered.</summary>
+internal enum CommitVerdict
+{
+    /// <summary>The evidence does not suffice.</summary>
+    Unknown,
+
+    /// <summary>It is not decided yet: the old backend still runs it.</summary>
+    InProgress,
+
+    /// <summary>It was applied.</summary>
+    Committed,
+
+    /// <summary>It was rolled back, or it is not in the history that survived; it may be run again.</summary>
+    NotCommitted,
+}
+
+/// <summary>Judges a transaction by what was noted before its COMMIT and what the current primary says now.</summary>
+/// <remarks>
+/// <para>
+/// <c>pg_xact_status</c> alone lies: after a crash or a failover, a transaction id whose WAL was lost is handed out again, and the status is then a
+/// stranger's (ServerBehavior/TransactionStatusFacts). It is the transaction's own only if the WAL up to its first record survived every recovery
+/// in between.
+/// </para>
+/// <para>
+/// The server shows how far its last recovery replayed, but not how many there were: when it crashed twice between the note and the
+/// question, the second recovery hides the first. The question is asked within the unit's time, which keeps that window short.
+/// </para>
+/// </remarks>
+internal static class CommitVerdicts
+{
+    internal static CommitVerdict Decide(TransactionIdentity identity, CommitEvidence evidence)
+    {
+        if (identity.Xid is null)
+        {
+            return CommitVerdict.NotCommitted;
+        }
+
+        return evidence.Server is { } now ? Decide(identity.InsertLsn, identity.Server, now, evidence.Status) : CommitVerdict.Unknown;
+    }
+
+    private static CommitVerdict Decide(long insertLsn, ServerIncarnation then, ServerIncarnation now, XidStatus status)
+        => then == now ? Trust(status)
+            : now.Timeline - then.Timeline is not (0 or 1) || now.LastReplayLsn is not { } replayed ? CommitVerdict.Unknown
+            : replayed < insertLsn ? CommitVerdict.NotCommitted
+            : Trust(status);
+
+    private static CommitVerdict Trust(XidStatus status)
+        => status switch
+        {
+            XidStatus.Committed => CommitVerdict.Committed,
+            XidStatus.Aborted => CommitVerdict.NotCommitted,
+            XidStatus.InProgress => CommitVerdict.InProgress,
+
+            // Nobody can have forgotten, or not yet know, an id whose WAL it has: this is not the server we take it for.
+            _ => CommitVerdict.Unknown,
+        };
+}

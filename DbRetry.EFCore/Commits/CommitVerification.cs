@@ -1,0 +1,19 @@
+namespace DbRetry.EFCore;
+
+/// <summary>How the outcome of a transaction is established whose connection was lost while it was being committed.</summary>
+public enum CommitVerification
+{
+    /// <summary>
+    /// Asks the surviving primary for the status of the transaction id, which is noted in one round trip before the COMMIT of a transaction that
+    /// wrote. Needs PostgreSQL 13 or later; older servers are treated as with <see cref="Surface"/>.
+    /// </summary>
+    TransactionStatus,
+
+    /// <summary>Costs nothing and asks nothing: every doubt surfaces as <see cref="CommitOutcomeUnknownException"/>.</summary>
+    Surface,
+
+    /// <summary>
+    /// What EF Core's own retrying strategy does: a transaction in doubt is run again, and so may be applied twice. For work that may be.
+    /// </summary>
+    None,
+}

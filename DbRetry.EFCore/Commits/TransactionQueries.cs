@@ -1,0 +1,69 @@
+using System.Data.Common;
+using System.Globalization;
+using Npgsql;
+using NpgsqlTypes;
+
+namespace DbRetry.EFCore.Commits;
+
+/// <summary>The questions that commit verification asks. Every role may ask them (PostgreSQL 13 and later).</summary>
+internal static class TransactionQueries
+{
+    // pg_walfile_name shows the live timeline; the one in pg_control_checkpoint() is stale after a promotion. All are reads of shared memory.
+    private const string IncarnationColumns = """
+        ('x' || pg_catalog.substr(pg_catalog.pg_walfile_name(pg_catalog.pg_current_wal_insert_lsn()), 1, 8))::pg_catalog.bit(32)::pg_catalog.int4,
+        pg_catalog.pg_wal_lsn_diff(pg_catalog.pg_last_wal_replay_lsn(), '0/0')::pg_catalog.int8,
+        pg_catalog.pg_postmaster_start_time()
+        """;
+
+    /// <summary>Also makes deferred constraints speak now, when their answer leaves no doubt, instead of in COMMIT.</summary>
+    private const string IdentitySql = $"""
+        SET CONSTRAINTS ALL IMMEDIATE;
+        SELECT pg_catalog.pg_current_xact_id_if_assigned()::pg_catalog.text,
+        pg_catalog.pg_wal_lsn_diff(pg_catalog.pg_current_wal_insert_lsn(), '0/0')::pg_catalog.int8,
+        pg_catalog.pg_backend_pid(),
+        {IncarnationColumns}
+        """;
+
+    private const string IncarnationSql = $"SELECT {IncarnationColumns} WHERE NOT pg_catalog.pg_is_in_recovery()";
+
+    private const string StatusSql = "SELECT pg_catalog.pg_xact_status($1::pg_catalog.text::pg_catalog.xid8)";
+
+    // A backend that waits for synchronous replication has committed on its server, and ending its wait would acknowledge what a failover may
+    // still lose: it is left alone. One that idles in the transaction never got the COMMIT and never must.
+    private const string FenceSql = """
+        SELECT pg_catalog.pg_terminate_backend(pid) FROM pg_catalog.pg_stat_activity
+        WHERE pid = $1 AND backend_xid = ($2::pg_catalog.text::pg_catalog.xid8)::pg_catalog.xid AND state LIKE 'idle in transaction%'
+        """;
+
+    internal static NpgsqlCommand ReadIdentity(NpgsqlConnection connection) => new(IdentitySql, connection);
+
+    internal static NpgsqlCommand ReadIncarnation(NpgsqlConnection connection) => new(IncarnationSql, connection);
+
+    internal static NpgsqlCommand ReadStatus(NpgsqlConnection connection, ulong xid)
+        => new(StatusSql, connection) { Parameters = { Text(xid) } };
+
+    internal static NpgsqlCommand EndIdleBackend(NpgsqlConnection connection, int processId, ulong xid)
+        => new(FenceSql, connection) { Parameters = { new NpgsqlParameter<int> { TypedValue = processId }, Text(xid) } };
+
+    internal static TransactionIdentity Identity(DbDataReader row)
+        => new(
+            row.IsDBNull(0) ? null : ulong.Parse(row.GetString(0), CultureInfo.InvariantCulture),
+            row.GetInt64(1),
+            Incarnation(row, 3),
+            row.GetInt32(2));
+
+    internal static ServerIncarnation Incarnation(DbDataReader row, int first = 0)
+        => new(row.GetInt32(first), row.IsDBNull(first + 1) ? null : row.GetInt64(first + 1), row.GetDateTime(first + 2));
+
+    internal static XidStatus Status(object? answer)
+        => answer switch
+        {
+            "committed" => XidStatus.Committed,
+            "aborted" => XidStatus.Aborted,
+            "in progress" => XidStatus.InProgress,
+            _ => XidStatus.Forgotten,
+        };
+
+    private static NpgsqlParameter<string> Text(ulong xid)
+        => new() { TypedValue = xid.ToString(CultureInfo.InvariantCulture), NpgsqlDbType = NpgsqlDbType.Text };
+}

@@ -1,0 +1,68 @@
+#pragma warning disable NPG9001 // NpgsqlConnector is marked as subject to change; hence the self-check.
+using System.Net.Sockets;
+using System.Reflection;
+using System.Runtime.CompilerServices;
+using Npgsql;
+using Npgsql.Internal;
+
+namespace DbRetry.EFCore.Seams;
+
+/// <summary>What only the physical connection beneath an <see cref="NpgsqlConnection"/> knows and can do.</summary>
+/// <remarks>
+/// Leans on Npgsql 10: NpgsqlConnection.Connector, NpgsqlConnector.TransactionStatus and NpgsqlConnector._socket
+/// (src/Npgsql/NpgsqlConnection.cs, src/Npgsql/Internal/NpgsqlConnector.cs). Where <see cref="IsAvailable"/> is false, a COMMIT of a failed
+/// transaction is not noticed before it is sent, and a cancelled COMMIT is waited for until it is answered.
+/// </remarks>
+internal static class ConnectorState
+{
+    // Npgsql's enum is internal; its values are the indicators of ReadyForQuery, which the protocol fixes (PostgreSQL manual, 55.7).
+    private const byte Failed = (byte)'E';
+
+    private static readonly Func<NpgsqlConnector, byte>? TransactionStatus = Find();
+
+    internal static bool IsAvailable => TransactionStatus is not null;
+
+    /// <summary>Whether the server has said that the transaction has failed, so that COMMIT would roll it back without an error.</summary>
+    internal static bool IsTransactionFailed(NpgsqlConnection connection)
+        => TransactionStatus is not null && Connector(connection) is { } connector && TransactionStatus(connector) == Failed;
+
+    /// <summary>Ends the conversation from our side: whoever waits for an answer is told at once that none will come.</summary>
+    internal static void BreakSocket(NpgsqlConnection connection)
+    {
+        if (!IsAvailable || Connector(connection) is not { } connector)
+        {
+            return;
+        }
+
+        try
+        {
+            Socket(connector).Shutdown(SocketShutdown.Both);
+        }
+        catch (Exception exception) when (exception is SocketException or ObjectDisposedException)
+        {
+            // It is broken already.
+        }
+    }
+
+    private static Func<NpgsqlConnector, byte>? Find()
+    {
+        try
+        {
+            using var closed = new NpgsqlConnection();
+            return Connector(closed) is null && typeof(NpgsqlConnector).GetField("_socket", BindingFlags.NonPublic | BindingFlags.Instance) is not null
+                ? typeof(NpgsqlConnector).GetProperty("TransactionStatus", BindingFlags.NonPublic | BindingFlags.Instance)?
+                    .GetMethod?.CreateDelegate<Func<NpgsqlConnector, byte>>()
+                : null;
+        }
+        catch (Exception exception) when (exception is MissingMemberException or ArgumentException)
+        {
+            return null;
+        }
+    }
+
+    [UnsafeAccessor(UnsafeAccessorKind.Method, Name = "get_Connector")]
+    private static extern NpgsqlConnector? Connector(NpgsqlConnection connection);
+
+    [UnsafeAccessor(UnsafeAccessorKind.Field, Name = "_socket")]
+    private static extern ref Socket Socket(NpgsqlConnector connector);
+}
