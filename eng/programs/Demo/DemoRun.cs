@@ -13,7 +13,7 @@ internal sealed class DemoRun(RetryMode mode, IView view)
 {
     public async Task<RunResult> RunAsync(CancellationToken cancellationToken)
     {
-        view.Say($"{Summary.Name(mode)}: starting three PostgreSQL servers");
+        view.Say($"{ShopOptions.Name(mode)}: starting three PostgreSQL servers");
         await using var cluster = await LocalCluster.StartAsync(new() { Nodes = 3, Synchronous = true }, cancellationToken);
         var database = await cluster.CreateDatabaseAsync("shop", cancellationToken);
         await ShopDatabase.CreateAsync(cluster.NodeConnectionString(cluster.PrimaryIndex, database), cancellationToken);

@@ -1,3 +1,4 @@
+using DbRetry.EFCore;
 using Npgsql;
 
 namespace DbRetry.Demo.Load;
@@ -5,8 +6,10 @@ namespace DbRetry.Demo.Load;
 /// <summary>What an exception that a caller saw was about, in a line that others of the same cause share.</summary>
 internal static class ErrorText
 {
+    private const int LongestText = 100;
+
     public static bool SaysUnknown(Exception exception) =>
-        Chain(exception).Any(inner => inner.GetType().Name == "CommitOutcomeUnknownException");
+        Chain(exception).OfType<CommitOutcomeUnknownException>().Any();
 
     public static string Of(Exception exception)
     {
@@ -17,11 +20,9 @@ internal static class ErrorText
             PostgresException postgres => $"{postgres.SqlState} {postgres.MessageText}",
             _ => $"{cause.GetType().Name}: {cause.Message}",
         };
-
-        // Addresses and further lines would make one cause look like many.
-        text = text.Split('\n')[0].Trim();
-        var outer = exception.GetType().Name;
-        return cause == exception ? text : $"{outer} ({text})";
+        text = text.Split('\n')[0].Trim(); // Further lines hold addresses and make one cause look like many.
+        text = cause == exception ? text : $"{exception.GetType().Name} ({text})";
+        return text.Length <= LongestText ? text : $"{text[..(LongestText - 1)]}…";
     }
 
     private static IEnumerable<Exception> Chain(Exception exception)

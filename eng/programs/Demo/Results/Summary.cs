@@ -1,3 +1,4 @@
+using DbRetry.Demo.Shop;
 using Spectre.Console;
 
 namespace DbRetry.Demo.Results;
@@ -37,7 +38,7 @@ internal sealed class Summary(IAnsiConsole console, bool plain)
         table.AddColumn("");
         foreach (var run in runs)
         {
-            table.AddColumn(new TableColumn(Name(run.Mode)).RightAligned());
+            table.AddColumn(new TableColumn(ShopOptions.Name(run.Mode)).RightAligned());
         }
         foreach (var (label, value) in Rows)
         {
@@ -55,8 +56,6 @@ internal sealed class Summary(IAnsiConsole console, bool plain)
         }
     }
 
-    public static string Name(RetryMode mode) => mode == RetryMode.Stock ? "EnableRetryOnFailure()" : "UseDbRetry()";
-
     private static Text Plain(string text) => new(text);
 
     private static string Seconds(TimeSpan time) => $"{time.TotalSeconds:0.00} s";
@@ -69,7 +68,7 @@ internal sealed class Summary(IAnsiConsole console, bool plain)
         {
             return;
         }
-        console.WriteLine($"What callers were told with {Name(run.Mode)}:");
+        console.WriteLine($"What callers were told with {ShopOptions.Name(run.Mode)}:");
         foreach (var (text, count) in run.Errors.Take(ErrorLines))
         {
             console.WriteLine($"{count,8:N0}  {text}");
@@ -83,6 +82,6 @@ internal sealed class Summary(IAnsiConsole console, bool plain)
     private void ShowVerdict(RunResult run)
     {
         var verdict = run.IsExact ? "nothing was lost, nothing was applied twice." : "writes were LOST or DUPLICATED.";
-        console.WriteLine($"{Name(run.Mode)}: {verdict}", new Style(run.IsExact ? Color.Green : Color.Red));
+        console.WriteLine($"{ShopOptions.Name(run.Mode)}: {verdict}", new Style(run.IsExact ? Color.Green : Color.Red));
     }
 }

@@ -1,4 +1,4 @@
-using DbRetry.Demo.Results;
+using DbRetry.Demo.Shop;
 using DbRetry.Demo.Trouble;
 using Spectre.Console;
 
@@ -8,8 +8,9 @@ namespace DbRetry.Demo.Views;
 internal sealed class LiveView(IAnsiConsole console) : IView
 {
     private const int ShownEvents = 8;
+    private const int ShownBuckets = 45;
     private static readonly TimeSpan Interval = TimeSpan.FromMilliseconds(200);
-    private static readonly TimeSpan Bucket = TimeSpan.FromMilliseconds(400);
+    private static readonly TimeSpan Bucket = TimeSpan.FromMilliseconds(600);
 
     public void Say(string text) => console.WriteLine(text, new Style(Color.Grey));
 
@@ -28,7 +29,7 @@ internal sealed class LiveView(IAnsiConsole console) : IView
         var now = new Sample(board, Bucket);
         return new Panel(new Rows(Numbers(board, now), new Text(""), Hosts(board, now), new Text(""), Events(board)))
         {
-            Header = new PanelHeader($" {Summary.Name(board.Mode)}  {now.Now.TotalSeconds:0.0} s of {Troublemaker.Length.TotalSeconds:0} s "),
+            Header = new PanelHeader($" {ShopOptions.Name(board.Mode)}  {now.Now.TotalSeconds:0.0} s of {Troublemaker.Length.TotalSeconds:0} s "),
             Border = BoxBorder.Rounded,
             Padding = new Padding(1, 0),
             Expand = true,
@@ -41,7 +42,7 @@ internal sealed class LiveView(IAnsiConsole console) : IView
         var wait = board.Ledger.LongestWait;
         return TwoColumns()
             .AddRow(Label("acknowledged"), new Text($"{now.Orders:N0} orders, {now.Transfers:N0} transfers"))
-            .AddRow(Label("throughput"), new Text($"{now.PerSecond,5:N0}/s  {Sparkline.Of(now.Throughput)}", new Style(Color.Green)))
+            .AddRow(Label("throughput"), new Text($"{now.PerSecond,5:N0}/s  {Sparkline.Of(now.Throughput.TakeLast(ShownBuckets))}", new Style(Color.Green)))
             .AddRow(Label("retries"), new Text(
                 $"{retries.Conflicts:N0} conflicts, {retries.Connections:N0} lost connections, {retries.Others:N0} other"))
             .AddRow(Label("errors to callers"), new Text($"{now.Errors:N0}", new Style(now.Errors == 0 ? Color.Green : Color.Red)))
