@@ -11,7 +11,7 @@ public class CommitOutcomeUnknownExceptionTests
         Assert.AreEqual("db1:5432", error.Host);
         Assert.AreSame(inner, error.InnerException);
         StringAssert.Contains(error.Message, "db1:5432");
-        StringAssert.Contains(error.Message, "could not be established whether the transaction is committed");
+        StringAssert.Contains(error.Message, "could not be established whether it is committed");
         StringAssert.Contains(error.Message, "before running it again");
     }
 
