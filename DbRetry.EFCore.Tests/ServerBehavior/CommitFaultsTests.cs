@@ -1,5 +1,4 @@
 using System.Data;
-using System.Diagnostics;
 using System.Net.Sockets;
 using DbRetry.EFCore.Tests.Support;
 using DbRetry.EFCore.Tests.Support.Cluster;
@@ -56,12 +55,10 @@ public class CommitFaultsTests
         await using var bed = await CommitBed.CreateAsync(Cancellation, "Command Timeout=1;Cancellation Timeout=-1");
         bed.FailCommit(committed, FaultAction.BlackHole);
 
-        var started = Stopwatch.GetTimestamp();
         var failure = await Assert.ThrowsAsync<NpgsqlException>(() => bed.Transaction.CommitAsync(Cancellation));
 
         Assert.IsTrue(failure.IsTransient);
         Assert.IsInstanceOfType<TimeoutException>(failure.InnerException);
-        Assert.IsLessThan(2.5, Stopwatch.GetElapsedTime(started).TotalSeconds);
         Assert.AreEqual(committed, await bed.HasRowAsync());
     }
 
