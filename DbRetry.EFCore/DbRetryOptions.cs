@@ -9,6 +9,8 @@ namespace DbRetry.EFCore;
 /// </remarks>
 public sealed class DbRetryOptions
 {
+    internal const string DefaultWitnessTable = "dbretry_commits";
+
     private int? _maxRetryCount;
 
     /// <summary>
@@ -69,6 +71,12 @@ public sealed class DbRetryOptions
     /// <summary>How the outcome of a transaction is established whose connection was lost while it was being committed.</summary>
     /// <value><see cref="CommitVerification.TransactionStatus"/>.</value>
     public CommitVerification CommitVerification { get; set; } = CommitVerification.TransactionStatus;
+
+    /// <summary>
+    /// The table that <see cref="CommitVerification.Witness"/> writes to: a name, or a schema's and a table's with a point between. It is case-sensitive.
+    /// </summary>
+    /// <value><c>dbretry_commits</c>, in the first schema of the connection's search path.</value>
+    public string WitnessTable { get; set; } = DefaultWitnessTable;
 
     /// <summary>
     /// Whether EF Core reads a query's result in full before the first row is handed out, so that a failure in the middle is retried as well.

@@ -1,4 +1,5 @@
 using System.Diagnostics.CodeAnalysis;
+using Witnesses = DbRetry.EFCore.Commits.Witness.WitnessTable;
 
 namespace DbRetry.EFCore;
 
@@ -32,6 +33,15 @@ internal static class DbRetryOptionsValidator
                 nameof(DbRetryOptions.TargetSession), target, $"{nameof(DbRetryOptions.TargetSession)} is {target}, which is no {nameof(TargetSession)}.");
         }
 
+        if (!Enum.IsDefined(options.CommitVerification))
+        {
+            throw new ArgumentOutOfRangeException(
+                nameof(DbRetryOptions.CommitVerification),
+                options.CommitVerification,
+                $"{nameof(DbRetryOptions.CommitVerification)} is {options.CommitVerification}, which is no {nameof(CommitVerification)}.");
+        }
+
+        _ = Witnesses.Named(options.WitnessTable);
         foreach (var state in options.RetriableSqlStates)
         {
             if (!IsSqlState(state))

@@ -9,6 +9,13 @@ public enum CommitVerification
     /// </summary>
     TransactionStatus,
 
+    /// <summary>
+    /// Writes a row of its own into the table <see cref="DbRetryOptions.WitnessTable"/>, in the transaction and in the round trip of its COMMIT. The row is
+    /// there afterwards if, and only if, the transaction is committed, whatever crashed or failed over in between. Needs PostgreSQL 10 or later and the
+    /// table, which is created on demand or by <c>migrationBuilder.CreateDbRetryWitnessTable()</c>.
+    /// </summary>
+    Witness,
+
     /// <summary>Costs nothing and asks nothing: every doubt surfaces as <see cref="CommitOutcomeUnknownException"/>.</summary>
     Surface,
 

@@ -1,4 +1,5 @@
 using System.Collections.Frozen;
+using DbRetry.EFCore.Commits.Witness;
 
 namespace DbRetry.EFCore.Retry;
 
@@ -26,6 +27,8 @@ internal sealed record RetrySettings
 
     internal required CommitVerification CommitVerification { get; init; }
 
+    internal required WitnessTable WitnessTable { get; init; }
+
     internal required bool BufferResults { get; init; }
 
     internal required FailureRules Rules { get; init; }
@@ -47,6 +50,7 @@ internal sealed record RetrySettings
             MaxReconnectDelay = options.MaxReconnectDelay,
             RetryBudget = options.RetryBudget,
             CommitVerification = options.CommitVerification,
+            WitnessTable = WitnessTable.Named(options.WitnessTable),
             BufferResults = options.BufferResults,
             Rules = new FailureRules(options.ShouldRetry, options.RetriableSqlStates.ToFrozenSet(StringComparer.Ordinal)),
         };
