@@ -50,6 +50,13 @@ public sealed class DbRetryOptions
     public TimeSpan MaxConflictDelay { get; set; } = TimeSpan.FromMilliseconds(250);
 
     /// <summary>
+    /// Whether units of one kind (that run the same code against the same cluster) queue, first come, first served, while they lose conflicts to each other,
+    /// instead of racing again. Nobody waits where conflicts are rare.
+    /// </summary>
+    /// <value><see langword="true"/>.</value>
+    public bool QueueConflicts { get; set; } = true;
+
+    /// <summary>
     /// The upper bound of the first wait between two looks for a usable host after a connection was lost; it doubles with each look, with full jitter.
     /// </summary>
     /// <value>20 milliseconds.</value>

@@ -2,6 +2,7 @@ using DbRetry.EFCore;
 using DbRetry.EFCore.Commits;
 using DbRetry.EFCore.Hosts;
 using DbRetry.EFCore.Retry;
+using DbRetry.EFCore.Retry.Contention;
 using DbRetry.EFCore.Seams;
 using Microsoft.EntityFrameworkCore.Diagnostics;
 using Microsoft.EntityFrameworkCore.Infrastructure;
@@ -27,6 +28,7 @@ public static class DbRetryServiceCollectionExtensions
         services.TryAddSingleton(TimeProvider.System);
         services.TryAddSingleton(Random.Shared);
         services.TryAddSingleton<HostOpener>();
+        services.TryAddSingleton<AdmissionGates>();
         services.TryAddScoped<ContextSettings>();
         services.TryAddScoped<AttemptLog>();
         services.TryAddScoped<AttemptRecorder>();

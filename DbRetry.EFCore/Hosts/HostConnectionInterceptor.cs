@@ -15,6 +15,9 @@ internal sealed class HostConnectionInterceptor(ContextSettings context, Attempt
     // (ServerBehavior/PasswordHidingTests): what it was in the beginning must be remembered.
     private static readonly ConditionalWeakTable<NpgsqlConnection, Binding> Bindings = [];
 
+    /// <summary>The cluster that the context's connection leads to; <see langword="null"/> where the application made the connection.</summary>
+    internal Cluster? Cluster => log.Connection is { } connection ? Route(connection.DbConnection)?.Cluster : null;
+
     public override InterceptionResult ConnectionOpening(DbConnection connection, ConnectionEventData eventData, InterceptionResult result)
     {
         if (result.IsSuppressed || Route(connection) is not { } route)

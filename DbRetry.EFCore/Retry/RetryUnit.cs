@@ -33,6 +33,9 @@ internal sealed class RetryUnit(RetrySettings settings, AttemptLog log, TimeProv
     /// <summary>Whether a caller's own check that the work was applied may settle the matter.</summary>
     internal bool IsVerifiable => _verdict is not Verdict.Permanent;
 
+    /// <summary>Whether the attempt that was judged last lost a conflict.</summary>
+    internal bool LostConflict => _failure.Kind is FailureKind.Conflict;
+
     /// <summary>Takes in how an attempt ended.</summary>
     internal void Judge(Exception exception)
     {
