@@ -3,6 +3,7 @@ using DbRetry.EFCore.Commits;
 using DbRetry.EFCore.Hosts;
 using DbRetry.EFCore.Retry;
 using DbRetry.EFCore.Seams;
+using DbRetry.EFCore.Transactions;
 using Microsoft.EntityFrameworkCore.Diagnostics;
 using Microsoft.EntityFrameworkCore.Infrastructure;
 using Microsoft.EntityFrameworkCore.Storage;
@@ -33,8 +34,11 @@ public static class DbRetryServiceCollectionExtensions
         services.TryAddScoped<CommitGuard>();
         services.TryAddScoped<LoneStatements>();
         services.TryAddScoped<HostConnectionInterceptor>();
+        services.TryAddScoped<OpenScopes>();
         services.TryAddEnumerable(ServiceDescriptor.Scoped<IResettableService, AttemptLog>(
             static provider => provider.GetRequiredService<AttemptLog>()));
+        services.TryAddEnumerable(ServiceDescriptor.Scoped<IResettableService, OpenScopes>(
+            static provider => provider.GetRequiredService<OpenScopes>()));
 
         // Replace wins whether EF adds its own before or after: EF only ever adds what is missing.
         services.Replace(ServiceDescriptor.Scoped<IExecutionStrategyFactory, DbRetryExecutionStrategyFactory>());
