@@ -3,6 +3,7 @@ using DbRetry.EFCore.Retry;
 using DbRetry.EFCore.Tests.Retry;
 using DbRetry.EFCore.Tests.Support.Faults;
 using Microsoft.EntityFrameworkCore;
+using Microsoft.EntityFrameworkCore.Infrastructure;
 using Npgsql;
 
 namespace DbRetry.EFCore.Tests.Transactions;
@@ -269,6 +270,29 @@ public class TransactionScopeTests
         var disposed = await Assert.ThrowsExactlyAsync<InvalidOperationException>(() => scope.CompleteAsync(async));
         Assert.Contains("disposed before", disposed.Message);
         await scope.EndAsync(async);
+    }
+
+    [TestMethod]
+    [DataRow(false)]
+    [DataRow(true)]
+    public async Task A_pooled_context_forgets_a_scope_that_was_never_disposed(bool async)
+    {
+        await using var bed = await RetryBed.CreateAsync(Cancellation);
+        var options = new DbContextOptionsBuilder<CounterContext>().UseNpgsql(bed.ConnectionString).UseDbRetry(RetryBed.Quick).Options;
+        var pool = new PooledDbContextFactory<CounterContext>(options, poolSize: 1);
+        await using (var first = await pool.CreateDbContextAsync(Cancellation))
+        {
+            _ = await first.BeginScopeAsync(async);
+            await first.IncrementAsync(async);
+        }
+
+        await using var second = await pool.CreateDbContextAsync(Cancellation);
+        var scope = await second.BeginScopeAsync(async, IsolationLevel.Serializable);
+        await second.IncrementAsync(async);
+        await scope.CompleteAsync(async);
+        await scope.EndAsync(async);
+
+        Assert.AreEqual((1L, 0L), await bed.AppliedAsync());
     }
 
     [TestMethod]
