@@ -4,6 +4,7 @@ using DbRetry.EFCore.Hosts;
 using DbRetry.EFCore.Retry;
 using DbRetry.EFCore.Retry.Contention;
 using DbRetry.EFCore.Seams;
+using DbRetry.EFCore.Transactions;
 using Microsoft.EntityFrameworkCore.Diagnostics;
 using Microsoft.EntityFrameworkCore.Infrastructure;
 using Microsoft.EntityFrameworkCore.Storage;
@@ -35,8 +36,11 @@ public static class DbRetryServiceCollectionExtensions
         services.TryAddScoped<CommitGuard>();
         services.TryAddScoped<LoneStatements>();
         services.TryAddScoped<HostConnectionInterceptor>();
+        services.TryAddScoped<OpenScopes>();
         services.TryAddEnumerable(ServiceDescriptor.Scoped<IResettableService, AttemptLog>(
             static provider => provider.GetRequiredService<AttemptLog>()));
+        services.TryAddEnumerable(ServiceDescriptor.Scoped<IResettableService, OpenScopes>(
+            static provider => provider.GetRequiredService<OpenScopes>()));
 
         // Replace wins whether EF adds its own before or after: EF only ever adds what is missing.
         services.Replace(ServiceDescriptor.Scoped<IExecutionStrategyFactory, DbRetryExecutionStrategyFactory>());
