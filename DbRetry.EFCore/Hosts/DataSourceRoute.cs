@@ -17,10 +17,10 @@ internal sealed class DataSourceRoute : HostRoute
         : base(cluster, target, poolTimeout)
         => _hosts = hosts;
 
-    internal static HostRoute Get(NpgsqlDataSource dataSource, TargetSession? target, RetrySettings settings)
+    internal static HostRoute Get(NpgsqlDataSource dataSource, TargetSession? declared, RetrySettings settings)
     {
         var routes = Routes.GetOrCreateValue(dataSource);
-        var key = (target ?? settings.TargetSession, settings.HostTimeout);
+        var key = (settings.TargetSession ?? declared, settings.HostTimeout);
         lock (routes)
         {
             if (!routes.TryGetValue(key, out var route))
@@ -40,13 +40,12 @@ internal sealed class DataSourceRoute : HostRoute
     private static HostRoute Create(NpgsqlDataSource dataSource, TargetSession? target, TimeSpan hostTimeout)
     {
         var settings = new NpgsqlConnectionStringBuilder(dataSource.ConnectionString);
-        var timeout = TimeSpan.FromSeconds(settings.Timeout);
         TargetSession? declared = TargetSessionNames.TryParse(settings.TargetSessionAttributes, out var parsed) ? parsed : null;
         var endpoints = HostList.FromNpgsql(settings.Host!, settings.Port);
         var cluster = ClusterRegistry.Get(endpoints);
         if (!DataSourceHosts.IsAvailable || DataSourceHosts.MultiHost(dataSource) is not { } multiHost)
         {
-            return new WholeDataSourceRoute(dataSource, cluster, DefaultTarget.Resolve(target, declared, hosts: 1), timeout);
+            return new WholeDataSourceRoute(dataSource, cluster, DefaultTarget.Resolve(target, declared, hosts: 1), settings.PoolTimeout());
         }
 
         var hosts = new (NpgsqlDataSource, NpgsqlConnectionStringBuilder)[cluster.Hosts.Length];
@@ -57,6 +56,6 @@ internal sealed class DataSourceRoute : HostRoute
             hosts[host] = (pool, own.LimitTimeout(hostTimeout));
         }
 
-        return new DataSourceRoute(cluster, DefaultTarget.Resolve(target, declared, cluster.Hosts.Length), timeout, hosts);
+        return new DataSourceRoute(cluster, DefaultTarget.Resolve(target, declared, cluster.Hosts.Length), settings.PoolTimeout(), hosts);
     }
 }
