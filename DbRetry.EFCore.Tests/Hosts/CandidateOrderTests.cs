@@ -31,14 +31,17 @@ public sealed class CandidateOrderTests
     [DataRow("xSP", TargetSession.PreferStandby, "SPx")]
     [DataRow("xSS", TargetSession.ReadWrite, "(SS)x", DisplayName = "one that refused comes last")]
     [DataRow("?x?", TargetSession.Any, "(??)x")]
-    [DataRow("SP?", TargetSession.Any, "(SP)?")]
+    [DataRow("SP?", TargetSession.Any, "(SP?)")]
+    [DataRow("S?P", TargetSession.PreferStandby, "(S?)P", DisplayName = "a standby that nobody has seen yet gets its share")]
+    [DataRow("S?P", TargetSession.PreferPrimary, "P?S")]
     [DataRow("zSP", TargetSession.ReadWrite, "PS", DisplayName = "one that did not answer is left out")]
     [DataRow("zSx", TargetSession.ReadWrite, "Sx")]
     [DataRow("zz", TargetSession.ReadWrite, "(zz)", DisplayName = "unless there is nothing else")]
     [DataRow("z", TargetSession.Any, "z")]
-    [DataRow("o?S", TargetSession.ReadWrite, "?oS", DisplayName = "a penalty that is over")]
+    [DataRow("o?S", TargetSession.ReadWrite, "(o?)S", DisplayName = "a penalty that is over")]
+    [DataRow("wSP", TargetSession.Standby, "(wS)P", DisplayName = "a standby that came back gets its share")]
     [DataRow("wS", TargetSession.ReadWrite, "wS")]
-    [DataRow("oPS", TargetSession.PreferStandby, "SoP")]
+    [DataRow("oPS", TargetSession.PreferStandby, "(oS)P")]
     public void Hosts_come_in_the_order_of_their_promise(string hosts, TargetSession target, string expected)
     {
         var knowledge = hosts.Select(host => Known[host]).ToArray();

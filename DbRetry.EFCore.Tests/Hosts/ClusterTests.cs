@@ -70,6 +70,28 @@ public sealed class ClusterTests
     }
 
     [TestMethod]
+    public void A_host_that_did_not_answer_is_tried_by_one_at_a_time()
+    {
+        _cluster.Failed(0, stalled: true, _time);
+        _time.Advance(Cluster.StallPenalty);
+        Assert.IsFalse(_cluster[0].IsAvoided(_time.GetTimestamp()));
+
+        _cluster.Trying(0, _time);
+        Assert.IsTrue(_cluster[0].IsAvoided(_time.GetTimestamp()));
+    }
+
+    [TestMethod]
+    public void A_host_that_refused_is_tried_by_all_who_like()
+    {
+        _cluster.Failed(0, stalled: false, _time);
+        _time.Advance(Cluster.RefusalPenalty);
+        _cluster.Trying(0, _time);
+        _cluster.Trying(1, _time);
+        Assert.IsFalse(_cluster[0].IsAvoided(_time.GetTimestamp()));
+        Assert.AreEqual(HostKnowledge.Nothing, _cluster[1]);
+    }
+
+    [TestMethod]
     public void A_host_that_is_seen_again_is_healthy()
     {
         _cluster.Failed(0, stalled: true, _time);

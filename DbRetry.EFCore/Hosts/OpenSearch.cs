@@ -206,6 +206,7 @@ internal sealed class OpenSearch(HostRoute route, TargetSession target, RetrySet
     private OpenStep Try(int host)
     {
         Host = host;
+        route.Cluster.Trying(host, time);
         _triedAt = time.GetTimestamp();
         return OpenStep.Try;
     }
