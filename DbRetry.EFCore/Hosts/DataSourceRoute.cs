@@ -40,9 +40,8 @@ internal sealed class DataSourceRoute : HostRoute
     private static HostRoute Create(NpgsqlDataSource dataSource, TargetSession? target, TimeSpan hostTimeout)
     {
         var settings = new NpgsqlConnectionStringBuilder(dataSource.ConnectionString);
-        TargetSession? declared = TargetSessionNames.TryParse(settings.TargetSessionAttributes, out var parsed) ? parsed : null;
-        var endpoints = HostList.FromNpgsql(settings.Host!, settings.Port);
-        var cluster = ClusterRegistry.Get(endpoints);
+        TargetSession? declared = TargetSessionNames.TryParse(DataSourceHosts.TargetOf(dataSource), out var parsed) ? parsed : null;
+        var cluster = ClusterRegistry.Get(HostList.FromNpgsql(settings.Host!, settings.Port));
         if (!DataSourceHosts.IsAvailable || DataSourceHosts.MultiHost(dataSource) is not { } multiHost)
         {
             return new WholeDataSourceRoute(dataSource, cluster, DefaultTarget.Resolve(target, declared, hosts: 1), settings.PoolTimeout());
@@ -52,7 +51,7 @@ internal sealed class DataSourceRoute : HostRoute
         foreach (var pool in DataSourceHosts.Hosts(multiHost))
         {
             var own = new NpgsqlConnectionStringBuilder(DataSourceHosts.SettingsOf(pool).ConnectionString);
-            var host = cluster.Hosts.IndexOf(ClusterRegistry.Normalise(new HostEndpoint(own.Host!, own.Port)));
+            var host = cluster.Hosts.IndexOf(ClusterRegistry.Normalise(HostList.FromNpgsql(own.Host!, own.Port)[0]));
             hosts[host] = (pool, own.LimitTimeout(hostTimeout));
         }
 
