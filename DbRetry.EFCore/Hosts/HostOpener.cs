@@ -1,5 +1,6 @@
 using System.Runtime.ExceptionServices;
 using DbRetry.EFCore.Retry;
+using DbRetry.EFCore.Seams;
 using Npgsql;
 
 namespace DbRetry.EFCore.Hosts;
@@ -21,6 +22,7 @@ internal sealed class HostOpener(TimeProvider time, Random random)
                     {
                         route.Bind(connection, search.Host);
                         connection.Open();
+                        ConnectorEvent.Repair(connection);
                         var role = KnownRole(connection, route, search.Host);
                         if (search.Accepts(target.Believes(role) ? role : Ask(connection, route, search.Host, settings)))
                         {
@@ -66,6 +68,7 @@ internal sealed class HostOpener(TimeProvider time, Random random)
                     {
                         route.Bind(connection, search.Host);
                         await connection.OpenAsync(cancellationToken).ConfigureAwait(false);
+                        ConnectorEvent.Repair(connection);
                         var role = KnownRole(connection, route, search.Host);
                         if (search.Accepts(target.Believes(role)
                             ? role
