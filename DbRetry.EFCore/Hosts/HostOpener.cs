@@ -1,6 +1,5 @@
 using System.Runtime.ExceptionServices;
 using DbRetry.EFCore.Retry;
-using DbRetry.EFCore.Seams;
 using Npgsql;
 
 namespace DbRetry.EFCore.Hosts;
@@ -22,7 +21,6 @@ internal sealed class HostOpener(TimeProvider time, Random random)
                     {
                         route.Bind(connection, search.Host);
                         connection.Open();
-                        ConnectorEvent.Repair(connection);
                         var role = KnownRole(connection, route, search.Host);
                         if (search.Accepts(target.Believes(role) ? role : Ask(connection, route, search.Host, settings)))
                         {
@@ -68,7 +66,6 @@ internal sealed class HostOpener(TimeProvider time, Random random)
                     {
                         route.Bind(connection, search.Host);
                         await connection.OpenAsync(cancellationToken).ConfigureAwait(false);
-                        ConnectorEvent.Repair(connection);
                         var role = KnownRole(connection, route, search.Host);
                         if (search.Accepts(target.Believes(role)
                             ? role
