@@ -74,6 +74,27 @@ public class DbRetryExecutionStrategyTests
     }
 
     [TestMethod]
+    [DataRow(false)]
+    [DataRow(true)]
+    public async Task A_write_in_a_transaction_that_the_application_made_read_only_surfaces_at_once(bool async)
+    {
+        await using var bed = await RetryBed.CreateAsync(Cancellation);
+        await using var context = bed.Context();
+        var attempts = 0;
+
+        var error = await Assert.ThrowsExactlyAsync<PostgresException>(() => context.Database.CreateExecutionStrategy().RunAsync(async, async () =>
+        {
+            attempts++;
+            await using var transaction = await context.BeginAsync(async);
+            await context.SqlAsync(async, "set transaction read only");
+            await context.IncrementAsync(async);
+        }));
+
+        Assert.AreEqual("25006", error.SqlState);
+        Assert.AreEqual(1, attempts);
+    }
+
+    [TestMethod]
     [DataRow("40001", false)]
     [DataRow("40001", true)]
     [DataRow("40P01", false)]

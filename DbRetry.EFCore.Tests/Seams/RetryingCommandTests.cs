@@ -1,6 +1,7 @@
 using DbRetry.EFCore.Tests.Retry;
 using DbRetry.EFCore.Tests.Support.Faults;
 using Microsoft.EntityFrameworkCore;
+using Microsoft.EntityFrameworkCore.Diagnostics;
 using Microsoft.EntityFrameworkCore.Infrastructure;
 using Microsoft.EntityFrameworkCore.Storage;
 using Npgsql;
@@ -125,10 +126,10 @@ public class RetryingCommandTests
         var other = builder.Build("select 1");
         other.PopulateFrom(builder.Build(Query));
         Assert.AreEqual(Query, other.CommandText);
-        await using var created = other.CreateDbCommand(Parameters(context), Guid.NewGuid(), Microsoft.EntityFrameworkCore.Diagnostics.DbCommandMethod.ExecuteReader);
+        await using var created = other.CreateDbCommand(Parameters(context), Guid.NewGuid(), DbCommandMethod.ExecuteReader);
         Assert.AreEqual(Query, created.CommandText);
     }
 
     private static RelationalCommandParameterObject Parameters(CounterContext context)
-        => new(context.GetService<IRelationalConnection>(), parameterValues: null, readerColumns: null, context, logger: null);
+        => new(context.GetService<IRelationalConnection>(), parameterValues: null, readerColumns: null, context, context.GetService<IRelationalCommandDiagnosticsLogger>());
 }
