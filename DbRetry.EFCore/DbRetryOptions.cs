@@ -4,7 +4,7 @@ namespace DbRetry.EFCore;
 
 /// <summary>What <c>UseDbRetry</c> retries, how long, and against which hosts. Plain properties that bind from configuration.</summary>
 /// <remarks>
-/// Values are checked when a context is first used; a value out of range is an <see cref="ArgumentOutOfRangeException"/> that names the property.
+/// Values are checked by <c>UseDbRetry</c>; a value out of range is an <see cref="ArgumentOutOfRangeException"/> that names the property.
 /// Changing an instance after it was handed to <c>UseDbRetry</c> has no effect.
 /// </remarks>
 public sealed class DbRetryOptions

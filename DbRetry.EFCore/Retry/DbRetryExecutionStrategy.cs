@@ -253,7 +253,8 @@ internal sealed class DbRetryExecutionStrategy(
 
     private void Restore(bool saving)
     {
-        if (saving)
+        // What the work itself has set stays.
+        if (saving && Context.Database.AutoTransactionBehavior is AutoTransactionBehavior.Always)
         {
             Context.Database.AutoTransactionBehavior = AutoTransactionBehavior.WhenNeeded;
         }

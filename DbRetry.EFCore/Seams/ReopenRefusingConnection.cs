@@ -94,7 +94,12 @@ internal sealed class ReopenRefusingConnection : NpgsqlRelationalConnection
             throw TransactionLostException.BeforeCommit(Log.Host, Log.ConnectionLoss);
         }
 
-        if (!Log.IsRunning)
+        if (Log.IsRunning)
+        {
+            // The work has survived the loss of the connection before: what fails from here on is no consequence of it.
+            Log.ForgetLoss();
+        }
+        else
         {
             // No unit begins here that would forget what became of the connection before.
             Log.BeginAttempt();
