@@ -4,7 +4,7 @@ namespace DbRetry.EFCore;
 
 /// <summary>What <c>UseDbRetry</c> retries, how long, and against which hosts. Plain properties that bind from configuration.</summary>
 /// <remarks>
-/// Values are checked when a context is first used; a value out of range is an <see cref="ArgumentOutOfRangeException"/> that names the property.
+/// Values are checked by <c>UseDbRetry</c>; a value out of range is an <see cref="ArgumentOutOfRangeException"/> that names the property.
 /// Changing an instance after it was handed to <c>UseDbRetry</c> has no effect.
 /// </remarks>
 public sealed class DbRetryOptions
@@ -50,6 +50,13 @@ public sealed class DbRetryOptions
     /// <summary>The cap of the wait after a conflict.</summary>
     /// <value>250 milliseconds.</value>
     public TimeSpan MaxConflictDelay { get; set; } = TimeSpan.FromMilliseconds(250);
+
+    /// <summary>
+    /// Whether units of one kind (that run the same code against the same cluster) queue, first come, first served, while they lose conflicts to each other,
+    /// instead of racing again. Nobody waits where conflicts are rare.
+    /// </summary>
+    /// <value><see langword="true"/>.</value>
+    public bool QueueConflicts { get; set; } = true;
 
     /// <summary>
     /// The upper bound of the first wait between two looks for a usable host after a connection was lost; it doubles with each look, with full jitter.

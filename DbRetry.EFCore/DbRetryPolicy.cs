@@ -8,8 +8,9 @@ namespace DbRetry.EFCore;
 /// The delegate must open its own connection, so that each attempt gets a new one, and is run again as a whole. Conflicts (SQLSTATE 40001, 40P01)
 /// and connections that could not be made are always retried: nothing was applied. A connection that was lost midway may have committed, and
 /// nothing here can tell: such work is run again only if it is declared idempotent; otherwise the caller gets a
-/// <see cref="CommitOutcomeUnknownException"/>.
+/// <see cref="CommitOutcomeUnknownException"/>. A connection that was cut while it was set up looks the same.
 /// </para>
+/// <para>Runs that reached a server are counted; those that found none are bounded by <see cref="DbRetryOptions.FailoverTimeout"/> alone.</para>
 /// <para>Hosts are not chosen here: give Npgsql a connection string with all of them (<see cref="PostgresDsn"/>).</para>
 /// </remarks>
 public static class DbRetryPolicy
@@ -17,7 +18,7 @@ public static class DbRetryPolicy
     /// <summary>Runs work, and runs it again while that is safe and useful.</summary>
     /// <typeparam name="TResult">What the work returns.</typeparam>
     /// <param name="work">Opens a connection, uses and closes it.</param>
-    /// <param name="maxRetryCount">How often it may be run again; by default what <paramref name="options"/> say.</param>
+    /// <param name="maxRetryCount">How often it may be run again, 0 for never; by default what <paramref name="options"/> say.</param>
     /// <param name="idempotent">Whether running it again does no harm even if an earlier run was applied: true for reads.</param>
     /// <param name="options">Delays, timeouts and what is retriable; by default the defaults.</param>
     /// <returns>What the first run that did not fail returned.</returns>
@@ -35,8 +36,12 @@ public static class DbRetryPolicy
             {
                 return work();
             }
-            catch (Exception exception) when (run.RetriesAfter(exception))
+            catch (Exception exception)
             {
+                if (!run.RetriesAfter(exception))
+                {
+                    throw;
+                }
             }
 
             run.Wait();
@@ -61,7 +66,7 @@ public static class DbRetryPolicy
     /// <summary>Runs asynchronous work, and runs it again while that is safe and useful.</summary>
     /// <typeparam name="TResult">What the work returns.</typeparam>
     /// <param name="work">Opens a connection, uses and closes it.</param>
-    /// <param name="maxRetryCount">How often it may be run again; by default what <paramref name="options"/> say.</param>
+    /// <param name="maxRetryCount">How often it may be run again, 0 for never; by default what <paramref name="options"/> say.</param>
     /// <param name="idempotent">Whether running it again does no harm even if an earlier run was applied: true for reads.</param>
     /// <param name="options">Delays, timeouts and what is retriable; by default the defaults.</param>
     /// <param name="cancellationToken">Ends the work and the waiting.</param>
@@ -87,8 +92,12 @@ public static class DbRetryPolicy
             {
                 return await work(cancellationToken).ConfigureAwait(true);
             }
-            catch (Exception exception) when (run.RetriesAfter(exception))
+            catch (Exception exception)
             {
+                if (!run.RetriesAfter(exception))
+                {
+                    throw;
+                }
             }
 
             await run.WaitAsync(cancellationToken).ConfigureAwait(true);

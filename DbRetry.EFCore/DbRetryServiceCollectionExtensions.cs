@@ -2,7 +2,9 @@ using DbRetry.EFCore;
 using DbRetry.EFCore.Commits;
 using DbRetry.EFCore.Hosts;
 using DbRetry.EFCore.Retry;
+using DbRetry.EFCore.Retry.Contention;
 using DbRetry.EFCore.Seams;
+using DbRetry.EFCore.Transactions;
 using Microsoft.EntityFrameworkCore.Diagnostics;
 using Microsoft.EntityFrameworkCore.Infrastructure;
 using Microsoft.EntityFrameworkCore.Storage;
@@ -27,14 +29,18 @@ public static class DbRetryServiceCollectionExtensions
         services.TryAddSingleton(TimeProvider.System);
         services.TryAddSingleton(Random.Shared);
         services.TryAddSingleton<HostOpener>();
+        services.TryAddSingleton<AdmissionGates>();
         services.TryAddScoped<ContextSettings>();
         services.TryAddScoped<AttemptLog>();
         services.TryAddScoped<AttemptRecorder>();
         services.TryAddScoped<CommitGuard>();
         services.TryAddScoped<LoneStatements>();
         services.TryAddScoped<HostConnectionInterceptor>();
+        services.TryAddScoped<OpenScopes>();
         services.TryAddEnumerable(ServiceDescriptor.Scoped<IResettableService, AttemptLog>(
             static provider => provider.GetRequiredService<AttemptLog>()));
+        services.TryAddEnumerable(ServiceDescriptor.Scoped<IResettableService, OpenScopes>(
+            static provider => provider.GetRequiredService<OpenScopes>()));
 
         // Replace wins whether EF adds its own before or after: EF only ever adds what is missing.
         services.Replace(ServiceDescriptor.Scoped<IExecutionStrategyFactory, DbRetryExecutionStrategyFactory>());

@@ -1,5 +1,6 @@
 using System.Data;
 using DbRetry.EFCore.Tests.Retry;
+using DbRetry.EFCore.Tests.Transactions;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.EntityFrameworkCore.Storage;
 using Item = DbRetry.EFCore.Tests.Retry.CounterContext.Item;
@@ -35,6 +36,9 @@ internal sealed record SweepOperation(string Name, Func<CounterContext, bool, Ta
         new("streaming query", (context, async) => context.Counters.AsNoTracking().ListAsync(async)),
         new("query inside a unit with a write", QueryAndUpdateAsync, Counter: 1),
         new("save of a changed row", ChangeAsync, Counter: 1),
+        new("scope", ScopeAsync, Counter: 1, Items: 1, MayFail: true),
+        new("nested scopes", NestedScopesAsync, Counter: 1, Items: 1, MayFail: true),
+        new("ExecuteInTransactionScope, added outside", ExecuteInTransactionScopeAsync, Counter: 1, Items: 2),
     ];
 
     public override string ToString() => Name;
@@ -134,6 +138,47 @@ internal sealed record SweepOperation(string Name, Func<CounterContext, bool, Ta
         {
             await transaction.EndAsync(async);
         }
+    }
+
+    private static async Task ScopeAsync(CounterContext context, bool async)
+    {
+        var scope = await context.BeginScopeAsync(async);
+        try
+        {
+            context.Items.Add(new Item { Name = "scope" });
+            await context.SaveAsync(async);
+            await context.IncrementAsync(async);
+            await scope.CompleteAsync(async);
+        }
+        finally
+        {
+            await scope.EndAsync(async);
+        }
+    }
+
+    private static async Task NestedScopesAsync(CounterContext context, bool async)
+    {
+        var outer = await context.BeginScopeAsync(async);
+        try
+        {
+            await ScopeAsync(context, async);
+            await outer.CompleteAsync(async);
+        }
+        finally
+        {
+            await outer.EndAsync(async);
+        }
+    }
+
+    private static Task ExecuteInTransactionScopeAsync(CounterContext context, bool async)
+    {
+        context.Items.Add(new Item { Name = "outside" });
+        return context.UnitAsync(async, async () =>
+        {
+            context.Items.Add(new Item { Name = "inside" });
+            await context.SaveAsync(async);
+            await context.IncrementAsync(async);
+        });
     }
 
     private static Task UnitAsync(CounterContext context, bool async, IsolationLevel? level, Func<Task> work)

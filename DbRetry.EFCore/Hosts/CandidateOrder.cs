@@ -38,17 +38,17 @@ internal static class CandidateOrder
     {
         if (host.IsAvoided(now))
         {
-            return host.Stalled ? Excluded : 5;
+            return host.Stalled ? Excluded : 4;
         }
 
-        var match = host.Role is { } role ? target.Match(role) : (TargetSessionMatch?)null;
-        return (match, host.AvoidUntil) switch
+        // There is one primary, and once it is known nobody else needs to be asked. Standbys are several: one that is not known yet, or not any
+        // more, would otherwise stay unknown and idle as long as another one serves.
+        return (host.Role is { } role ? target.Match(role) : (TargetSessionMatch?)null) switch
         {
-            (TargetSessionMatch.Fits, null) => 0,
-            (null, null) => 1,
-            (TargetSessionMatch.Fits or null, _) => 2,
-            (TargetSessionMatch.Acceptable, _) => 3,
-            _ => 4,
+            TargetSessionMatch.Fits => 0,
+            null => target is TargetSession.ReadWrite or TargetSession.Primary or TargetSession.PreferPrimary ? 1 : 0,
+            TargetSessionMatch.Acceptable => 2,
+            _ => 3,
         };
     }
 

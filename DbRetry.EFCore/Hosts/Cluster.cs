@@ -66,13 +66,19 @@ internal sealed class Cluster
         }
     }
 
+    /// <summary>Somebody is about to connect to the host. One that did not answer lately is tried by one at a time: it may cost the whole limit again.</summary>
+    internal void Trying(int host, TimeProvider time)
+    {
+        var known = this[host];
+        if (known.Stalled && !known.IsAvoided(time.GetTimestamp()))
+        {
+            Interlocked.CompareExchange(ref _knowledge[host], known with { AvoidUntil = Until(StallPenalty, time) }, known);
+        }
+    }
+
     /// <summary>The host could not be reached.</summary>
     internal void Failed(int host, bool stalled, TimeProvider time)
-    {
-        var penalty = stalled ? StallPenalty : RefusalPenalty;
-        var until = time.GetTimestamp() + (long)(penalty.TotalSeconds * time.TimestampFrequency);
-        Forget(host, new(null, until, stalled));
-    }
+        => Forget(host, new(null, Until(stalled ? StallPenalty : RefusalPenalty, time), stalled));
 
     /// <summary>A connection to the host was lost, or it refused a write: what was known of it may no longer hold.</summary>
     internal void Forget(int host) => Forget(host, HostKnowledge.Nothing);
@@ -92,6 +98,8 @@ internal sealed class Cluster
 
     /// <summary>Takes one retry of a lost connection out of the cluster's budget; false when it is used up.</summary>
     internal bool TryTakeRetry(int capacity, TimeProvider time) => _budgets.GetOrAdd(capacity, static (capacity, time) => new RetryBudget(capacity, time), time).TryTake();
+
+    private static long Until(TimeSpan penalty, TimeProvider time) => time.GetTimestamp() + (long)(penalty.TotalSeconds * time.TimestampFrequency);
 
     private void Forget(int host, HostKnowledge knowledge)
     {

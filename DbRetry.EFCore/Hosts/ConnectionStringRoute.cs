@@ -16,8 +16,8 @@ internal sealed class ConnectionStringRoute : HostRoute
         : base(cluster, target, poolTimeout)
         => _connectionStrings = connectionStrings;
 
-    internal static ConnectionStringRoute Get(string connectionString, TargetSession? target, RetrySettings settings)
-        => Routes.GetOrAdd((connectionString, target ?? settings.TargetSession, settings.HostTimeout), static key => Create(key));
+    internal static ConnectionStringRoute Get(string connectionString, TargetSession? declared, RetrySettings settings)
+        => Routes.GetOrAdd((connectionString, settings.TargetSession ?? declared, settings.HostTimeout), static key => Create(key));
 
     internal override void Bind(NpgsqlConnection connection, int host) => connection.ConnectionString = _connectionStrings[host];
 
@@ -31,11 +31,10 @@ internal sealed class ConnectionStringRoute : HostRoute
     {
         var dsn = ParsedDsn.Parse(key.ConnectionString);
         var cluster = ClusterRegistry.Get(dsn.Hosts);
-        var timeout = TimeSpan.FromSeconds(new NpgsqlConnectionStringBuilder(dsn.BaseConnectionString).Timeout);
         return new(
             cluster,
             DefaultTarget.Resolve(key.Target, dsn.TargetSession, cluster.Hosts.Length),
-            timeout,
+            new NpgsqlConnectionStringBuilder(dsn.BaseConnectionString).PoolTimeout(),
             [.. cluster.Hosts.Select(host => ForHost(dsn, key.ConnectionString, host, cluster.Hosts.Length, key.HostTimeout))]);
     }
 

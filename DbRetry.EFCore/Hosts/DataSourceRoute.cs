@@ -17,10 +17,10 @@ internal sealed class DataSourceRoute : HostRoute
         : base(cluster, target, poolTimeout)
         => _hosts = hosts;
 
-    internal static HostRoute Get(NpgsqlDataSource dataSource, TargetSession? target, RetrySettings settings)
+    internal static HostRoute Get(NpgsqlDataSource dataSource, TargetSession? declared, RetrySettings settings)
     {
         var routes = Routes.GetOrCreateValue(dataSource);
-        var key = (target ?? settings.TargetSession, settings.HostTimeout);
+        var key = (settings.TargetSession ?? declared, settings.HostTimeout);
         lock (routes)
         {
             if (!routes.TryGetValue(key, out var route))
@@ -40,23 +40,21 @@ internal sealed class DataSourceRoute : HostRoute
     private static HostRoute Create(NpgsqlDataSource dataSource, TargetSession? target, TimeSpan hostTimeout)
     {
         var settings = new NpgsqlConnectionStringBuilder(dataSource.ConnectionString);
-        var timeout = TimeSpan.FromSeconds(settings.Timeout);
-        TargetSession? declared = TargetSessionNames.TryParse(settings.TargetSessionAttributes, out var parsed) ? parsed : null;
-        var endpoints = HostList.FromNpgsql(settings.Host!, settings.Port);
-        var cluster = ClusterRegistry.Get(endpoints);
+        TargetSession? declared = TargetSessionNames.TryParse(DataSourceHosts.TargetOf(dataSource), out var parsed) ? parsed : null;
+        var cluster = ClusterRegistry.Get(HostList.FromNpgsql(settings.Host!, settings.Port));
         if (!DataSourceHosts.IsAvailable || DataSourceHosts.MultiHost(dataSource) is not { } multiHost)
         {
-            return new WholeDataSourceRoute(dataSource, cluster, DefaultTarget.Resolve(target, declared, hosts: 1), timeout);
+            return new WholeDataSourceRoute(dataSource, cluster, DefaultTarget.Resolve(target, declared, hosts: 1), settings.PoolTimeout());
         }
 
         var hosts = new (NpgsqlDataSource, NpgsqlConnectionStringBuilder)[cluster.Hosts.Length];
         foreach (var pool in DataSourceHosts.Hosts(multiHost))
         {
             var own = new NpgsqlConnectionStringBuilder(DataSourceHosts.SettingsOf(pool).ConnectionString);
-            var host = cluster.Hosts.IndexOf(ClusterRegistry.Normalise(new HostEndpoint(own.Host!, own.Port)));
+            var host = cluster.Hosts.IndexOf(ClusterRegistry.Normalise(HostList.FromNpgsql(own.Host!, own.Port)[0]));
             hosts[host] = (pool, own.LimitTimeout(hostTimeout));
         }
 
-        return new DataSourceRoute(cluster, DefaultTarget.Resolve(target, declared, cluster.Hosts.Length), timeout, hosts);
+        return new DataSourceRoute(cluster, DefaultTarget.Resolve(target, declared, cluster.Hosts.Length), settings.PoolTimeout(), hosts);
     }
 }

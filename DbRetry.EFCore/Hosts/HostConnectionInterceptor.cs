@@ -3,7 +3,6 @@ using System.Runtime.CompilerServices;
 using DbRetry.EFCore.Retry;
 using DbRetry.EFCore.Seams;
 using Microsoft.EntityFrameworkCore.Diagnostics;
-using Microsoft.EntityFrameworkCore.Infrastructure;
 using Npgsql;
 
 namespace DbRetry.EFCore.Hosts;
@@ -14,6 +13,9 @@ internal sealed class HostConnectionInterceptor(ContextSettings context, Attempt
     // EF opens the same connection object many times, and after the first time its connection string is one host's and lacks the password
     // (ServerBehavior/PasswordHidingTests): what it was in the beginning must be remembered.
     private static readonly ConditionalWeakTable<NpgsqlConnection, Binding> Bindings = [];
+
+    /// <summary>The cluster that the context's connection leads to; <see langword="null"/> where the application made the connection.</summary>
+    internal Cluster? Cluster => log.Connection is { } connection ? Route(connection.DbConnection)?.Cluster : null;
 
     public override InterceptionResult ConnectionOpening(DbConnection connection, ConnectionEventData eventData, InterceptionResult result)
     {
@@ -26,7 +28,7 @@ internal sealed class HostConnectionInterceptor(ContextSettings context, Attempt
         log.Enter(AttemptPhase.Opening);
         try
         {
-            log.Host = opener.Open(npgsql, route, Target(route), context.Settings!, log.FirstFailureAt);
+            log.Host = opener.Open(npgsql, route, Target(route), context.Settings!, log);
         }
         finally
         {
@@ -49,7 +51,7 @@ internal sealed class HostConnectionInterceptor(ContextSettings context, Attempt
         log.Enter(AttemptPhase.Opening);
         try
         {
-            log.Host = await opener.OpenAsync(npgsql, route, Target(route), context.Settings!, log.FirstFailureAt, cancellationToken).ConfigureAwait(false);
+            log.Host = await opener.OpenAsync(npgsql, route, Target(route), context.Settings!, log, cancellationToken).ConfigureAwait(false);
         }
         finally
         {
@@ -73,14 +75,10 @@ internal sealed class HostConnectionInterceptor(ContextSettings context, Attempt
 
     private HostRoute? Route(DbConnection connection)
     {
-        if (connection is not NpgsqlConnection npgsql || IsGivenByUser(npgsql))
+        // UseNpgsql(DbConnection), SetDbConnection: the application owns it and opens it as it likes.
+        if (connection is not NpgsqlConnection npgsql || (log.Connection is ReopenRefusingConnection own && own.IsGiven(npgsql)))
         {
             return null;
-        }
-
-        if (EfDataSource.Of(log.Connection, npgsql) is { } dataSource)
-        {
-            return DataSourceRoute.Get(dataSource, log.DeclaredTarget, context.Settings!);
         }
 
         // A connection string that is not the one we left was set by the application since: SetConnectionString, or an interceptor.
@@ -90,18 +88,16 @@ internal sealed class HostConnectionInterceptor(ContextSettings context, Attempt
             return binding.Route;
         }
 
-        var route = ConnectionStringRoute.Get(current, log.DeclaredTarget, context.Settings!);
+        HostRoute route = EfDataSource.Of(log.Connection, npgsql) is { } dataSource && current == dataSource.ConnectionString
+            ? DataSourceRoute.Get(dataSource, log.DeclaredTarget, context.Settings!)
+            : ConnectionStringRoute.Get(current, log.DeclaredTarget, context.Settings!);
         Bindings.AddOrUpdate(npgsql, new Binding(route) { LastSeen = current });
         return route;
     }
 
-    // UseNpgsql(DbConnection): the application owns it and opens it as it likes.
-    private bool IsGivenByUser(NpgsqlConnection connection)
-        => ReferenceEquals(RelationalOptionsExtension.Extract(context.Options).Connection, connection);
-
-    private sealed class Binding(ConnectionStringRoute route)
+    private sealed class Binding(HostRoute route)
     {
-        internal ConnectionStringRoute Route { get; } = route;
+        internal HostRoute Route { get; } = route;
 
         internal string LastSeen { get; set; } = string.Empty;
     }

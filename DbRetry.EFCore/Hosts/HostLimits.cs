@@ -12,4 +12,8 @@ internal static class HostLimits
         settings.Timeout = settings.Timeout == 0 ? seconds : Math.Min(settings.Timeout, seconds);
         return settings;
     }
+
+    /// <summary>Npgsql has one <c>Timeout</c> for connecting and for waiting for a place in the pool; 0 is no limit.</summary>
+    internal static TimeSpan PoolTimeout(this NpgsqlConnectionStringBuilder settings)
+        => settings.Timeout == 0 ? TimeSpan.MaxValue : TimeSpan.FromSeconds(settings.Timeout);
 }

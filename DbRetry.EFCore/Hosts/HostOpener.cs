@@ -9,9 +9,9 @@ internal sealed class HostOpener(TimeProvider time, Random random)
 {
     /// <exception cref="NoSuitableHostException">No host of the cluster fitted while the time lasted.</exception>
     /// <exception cref="NpgsqlException">The only host, or one that fits, refused the connection.</exception>
-    internal HostRef Open(NpgsqlConnection connection, HostRoute route, TargetSession target, RetrySettings settings, long? firstFailureAt)
+    internal HostRef Open(NpgsqlConnection connection, HostRoute route, TargetSession target, RetrySettings settings, AttemptLog log)
     {
-        var search = new OpenSearch(route, target, settings, time, random, firstFailureAt);
+        var search = new OpenSearch(route, target, settings, log, time, random);
         while (true)
         {
             switch (search.Next())
@@ -21,8 +21,8 @@ internal sealed class HostOpener(TimeProvider time, Random random)
                     {
                         route.Bind(connection, search.Host);
                         connection.Open();
-                        if (search.Accepts(KnownRole(connection, route, search.Host, target, out var ask)
-                            ?? (ask ? Ask(connection, route, search.Host, settings) : null)))
+                        var role = KnownRole(connection, route, search.Host);
+                        if (search.Accepts(target.Believes(role) ? role : Ask(connection, route, search.Host, settings)))
                         {
                             return new(route, search.Host);
                         }
@@ -53,10 +53,10 @@ internal sealed class HostOpener(TimeProvider time, Random random)
         HostRoute route,
         TargetSession target,
         RetrySettings settings,
-        long? firstFailureAt,
+        AttemptLog log,
         CancellationToken cancellationToken)
     {
-        var search = new OpenSearch(route, target, settings, time, random, firstFailureAt);
+        var search = new OpenSearch(route, target, settings, log, time, random);
         while (true)
         {
             switch (search.Next())
@@ -66,8 +66,10 @@ internal sealed class HostOpener(TimeProvider time, Random random)
                     {
                         route.Bind(connection, search.Host);
                         await connection.OpenAsync(cancellationToken).ConfigureAwait(false);
-                        if (search.Accepts(KnownRole(connection, route, search.Host, target, out var ask)
-                            ?? (ask ? await AskAsync(connection, route, search.Host, settings, cancellationToken).ConfigureAwait(false) : null)))
+                        var role = KnownRole(connection, route, search.Host);
+                        if (search.Accepts(target.Believes(role)
+                            ? role
+                            : await AskAsync(connection, route, search.Host, settings, cancellationToken).ConfigureAwait(false)))
                         {
                             return new(route, search.Host);
                         }
@@ -91,14 +93,9 @@ internal sealed class HostOpener(TimeProvider time, Random random)
         }
     }
 
-    // A pooled connection reports what it heard last: a standby that was promoted since still calls itself a standby there. So a report that
-    // suits is believed, one that does not is checked. A server that reports nothing is asked once per physical connection.
-    private static HostRole? KnownRole(NpgsqlConnection connection, HostRoute route, int host, TargetSession target, out bool ask)
-    {
-        var role = HostRoles.Reported(connection) ?? (target is TargetSession.Any ? null : route.Cluster.SessionRole(host, connection.ProcessID));
-        ask = target is not TargetSession.Any && (role is not { } known || target.Match(known) is not TargetSessionMatch.Fits);
-        return ask ? null : role;
-    }
+    // A server that reports nothing is asked once per physical connection.
+    private static HostRole? KnownRole(NpgsqlConnection connection, HostRoute route, int host)
+        => HostRoles.Reported(connection) ?? route.Cluster.SessionRole(host, connection.ProcessID);
 
     private static HostRole Ask(NpgsqlConnection connection, HostRoute route, int host, RetrySettings settings)
     {
@@ -107,7 +104,7 @@ internal sealed class HostOpener(TimeProvider time, Random random)
         return role;
     }
 
-    private static async ValueTask<HostRole?> AskAsync(
+    private static async Task<HostRole> AskAsync(
         NpgsqlConnection connection, HostRoute route, int host, RetrySettings settings, CancellationToken cancellationToken)
     {
         var role = await HostRoles.AskAsync(connection, settings.HostTimeout, cancellationToken).ConfigureAwait(false);

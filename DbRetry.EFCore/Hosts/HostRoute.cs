@@ -9,8 +9,11 @@ internal abstract class HostRoute(Cluster cluster, TargetSession target, TimeSpa
 
     internal TargetSession Target { get; } = target;
 
-    /// <summary>How long the user lets a connection wait for a place in the pool.</summary>
+    /// <summary>How long the user lets a connection wait for a place in the pool; <see cref="TimeSpan.MaxValue"/> for as long as it takes.</summary>
     internal TimeSpan PoolTimeout { get; } = poolTimeout;
+
+    /// <summary>A host of <see cref="Cluster"/>, for messages.</summary>
+    internal virtual string NameOf(int host) => Cluster.Hosts[host].ToString();
 
     /// <summary>Points a closed connection at a host of <see cref="Cluster"/>.</summary>
     internal abstract void Bind(NpgsqlConnection connection, int host);
@@ -22,7 +25,7 @@ internal abstract class HostRoute(Cluster cluster, TargetSession target, TimeSpa
 /// <summary>A host as one route reaches it.</summary>
 internal readonly record struct HostRef(HostRoute Route, int Index)
 {
-    public override string ToString() => Route.Cluster.Hosts[Index].ToString();
+    public override string ToString() => Route.NameOf(Index);
 
     /// <summary>Stops trusting what was known of the host and its pooled connections.</summary>
     internal void Distrust()

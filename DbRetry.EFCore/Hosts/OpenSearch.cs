@@ -19,17 +19,21 @@ internal enum OpenStep
 /// One search for a host that fits, in as many passes over the cluster as its time allows. Only decides; connecting and waiting is left to
 /// <see cref="HostOpener"/>, whose synchronous and asynchronous forms share it.
 /// </summary>
-internal sealed class OpenSearch(HostRoute route, TargetSession target, RetrySettings settings, TimeProvider time, Random random, long? firstFailureAt)
+internal sealed class OpenSearch(HostRoute route, TargetSession target, RetrySettings settings, AttemptLog log, TimeProvider time, Random random)
 {
+    // A timer may be early by a little; what is left then is not worth another wait.
+    private static readonly TimeSpan PoolSlack = TimeSpan.FromMilliseconds(100);
+
     private readonly long _startedAt = time.GetTimestamp();
     private long _triedAt;
-    private long? _firstFailureAt = firstFailureAt;
+    private long? _firstFailureAt;
     private SortedDictionary<int, HostFailure>? _failures;
     private Exception? _permanent;
     private int[] _pass = [];
     private int _next;
     private int _waits;
     private int? _acceptable;
+    private int? _steady;
     private bool _settle;
     private bool _started;
     private bool _again;
@@ -59,6 +63,7 @@ internal sealed class OpenSearch(HostRoute route, TargetSession target, RetrySet
             _started = true;
             if (SteadyHost() is >= 0 and var steady)
             {
+                _steady = steady;
                 return Try(steady);
             }
         }
@@ -103,7 +108,7 @@ internal sealed class OpenSearch(HostRoute route, TargetSession target, RetrySet
         {
             Error = exception;
         }
-        else if (ClientShapes.IsPoolExhausted(failure.Deciding) && time.GetElapsedTime(_startedAt) < route.PoolTimeout)
+        else if (ClientShapes.IsPoolExhausted(failure.Deciding) && time.GetElapsedTime(_startedAt) < route.PoolTimeout - PoolSlack)
         {
             // Npgsql has one Timeout for connecting and for waiting for a place in the pool. Ours is shortened for the former only.
             _again = true;
@@ -140,6 +145,14 @@ internal sealed class OpenSearch(HostRoute route, TargetSession target, RetrySet
     {
         _pass = route.Cluster.Candidates(target, time, random);
         _next = 0;
+        if (_steady is { } steady)
+        {
+            // The first pass began with it.
+            _pass = Array.FindAll(_pass, host => host != steady);
+            _steady = null;
+            return;
+        }
+
         _acceptable = null;
         _settle = false;
         _permanent = null;
@@ -158,11 +171,10 @@ internal sealed class OpenSearch(HostRoute route, TargetSession target, RetrySet
             return Fail(_permanent);
         }
 
-        _firstFailureAt ??= time.GetTimestamp();
-        var left = settings.FailoverTimeout - time.GetElapsedTime(_firstFailureAt.Value);
+        var left = settings.FailoverTimeout - time.GetElapsedTime(WaitingSince());
         if (settings.MaxRetryCount == 0 || left <= TimeSpan.Zero)
         {
-            return Fail(Unsuitable());
+            return GiveUp();
         }
 
         var delay = RetryDelays.Next(settings, FailureKind.HostUnavailable, ++_waits, random.NextDouble());
@@ -171,9 +183,30 @@ internal sealed class OpenSearch(HostRoute route, TargetSession target, RetrySet
         return OpenStep.Wait;
     }
 
+    // The time that is spent here is the unit's. Outside a unit nobody else counts the time, and what an earlier open spent does not matter any more.
+    private long WaitingSince()
+    {
+        if (!log.IsRunning)
+        {
+            return _firstFailureAt!.Value;
+        }
+
+        log.Failed(_firstFailureAt!.Value);
+        return log.FirstFailureAt!.Value;
+    }
+
+    // A host that was left out because it did not answer lately may do so now, and the caller shall hear of every one.
+    private OpenStep GiveUp()
+    {
+        _pass = [.. Enumerable.Range(0, route.Cluster.Hosts.Length).Where(host => !_failures!.ContainsKey(host))];
+        _next = 0;
+        return _pass.Length == 0 ? Fail(Unsuitable()) : Try(_pass[_next++]);
+    }
+
     private OpenStep Try(int host)
     {
         Host = host;
+        route.Cluster.Trying(host, time);
         _triedAt = time.GetTimestamp();
         return OpenStep.Try;
     }
@@ -185,7 +218,10 @@ internal sealed class OpenSearch(HostRoute route, TargetSession target, RetrySet
     }
 
     private void Note(string reason, Exception? exception)
-        => (_failures ??= [])[Host] = new HostFailure(route.Cluster.Hosts[Host].ToString(), reason, exception);
+    {
+        _firstFailureAt ??= time.GetTimestamp();
+        (_failures ??= [])[Host] = new HostFailure(route.NameOf(Host), reason, exception);
+    }
 
     // A single host that cannot be reached speaks for itself: the driver's own error is the one that people know.
     private Exception Unsuitable()

@@ -28,6 +28,16 @@ internal static class TargetSessionMatches
             _ => throw new ArgumentOutOfRangeException(nameof(target), target, "Unknown target session."),
         };
 
+    /// <summary>Whether what an open connection reported, or told when it was asked, may be believed without asking again.</summary>
+    /// <remarks>
+    /// It is what the connection heard last: a standby that was promoted since still calls itself a standby there. So a report that suits is
+    /// believed, one that does not is checked. A primary does not become a standby under an open connection: it would have to be restarted.
+    /// </remarks>
+    internal static bool Believes(this TargetSession target, HostRole? reported)
+        => target is TargetSession.Any
+            || (reported is { } role
+                && (target.Match(role) is TargetSessionMatch.Fits || (target is TargetSession.Standby or TargetSession.PreferStandby)));
+
     private static TargetSessionMatch Required(bool met) => met ? TargetSessionMatch.Fits : TargetSessionMatch.Unfit;
 
     private static TargetSessionMatch Preferred(bool met) => met ? TargetSessionMatch.Fits : TargetSessionMatch.Acceptable;

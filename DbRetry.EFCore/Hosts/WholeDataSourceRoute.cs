@@ -9,6 +9,8 @@ namespace DbRetry.EFCore.Hosts;
 internal sealed class WholeDataSourceRoute(NpgsqlDataSource dataSource, Cluster cluster, TargetSession target, TimeSpan poolTimeout)
     : HostRoute(cluster.Hosts.Length == 1 ? cluster : new Cluster(ImmutableArray.Create(cluster.Hosts[0])), target, poolTimeout)
 {
+    internal override string NameOf(int host) => cluster.Hosts.Length == 1 ? base.NameOf(host) : $"one of {cluster.Name}";
+
     internal override void Bind(NpgsqlConnection connection, int host)
     {
     }

@@ -138,6 +138,13 @@ internal sealed class AttemptLog : IResettableService
         ConnectionLoss ??= exception;
     }
 
+    /// <summary>A new connection takes the place of the lost one.</summary>
+    internal void ForgetLoss()
+    {
+        IsConnectionBroken = false;
+        ConnectionLoss = null;
+    }
+
     void IResettableService.ResetState() => Reset();
 
     Task IResettableService.ResetStateAsync(CancellationToken cancellationToken)

@@ -136,7 +136,7 @@ internal sealed class AttemptRecorder(AttemptLog log) : DbCommandInterceptor, ID
             return;
         }
 
-        if (connection.IsGone())
+        if (IsGone(connection, exception))
         {
             log.Lost(exception);
         }
@@ -153,9 +153,21 @@ internal sealed class AttemptRecorder(AttemptLog log) : DbCommandInterceptor, ID
     private void TransactionFailed(Exception exception)
     {
         // The transaction itself no longer knows its connection once that is broken.
-        if (log.Connection?.DbConnection is NpgsqlConnection connection && connection.IsGone())
+        if (log.Connection?.DbConnection is NpgsqlConnection connection && IsGone(connection, exception))
         {
             log.Lost(exception);
         }
+    }
+
+    private static bool IsGone(NpgsqlConnection connection, Exception exception)
+    {
+        if (ClientShapes.IsHalfDead(exception) && !connection.IsGone())
+        {
+            // Neither the next attempt nor, through the pool, anybody else may be given it.
+            NpgsqlConnection.ClearPool(connection);
+            connection.Close();
+        }
+
+        return connection.IsGone();
     }
 }

@@ -17,6 +17,12 @@ internal sealed class ClientShapes(bool connectionBroken)
     internal static bool IsPoolExhausted(Exception exception)
         => exception is NpgsqlException { InnerException: TimeoutException } && exception.Message.StartsWith(PoolExhausted, StringComparison.Ordinal);
 
+    /// <summary>
+    /// Whether the connector is of no use although it counts as open: its event is disposed when a first, encrypted way to connect was cut and a plain one
+    /// then succeeded (npgsql 10.0.0; ServerBehavior/HalfDeadConnectorFacts). Nothing is sent any more on it that follows BEGIN.
+    /// </summary>
+    internal static bool IsHalfDead(Exception exception) => exception is ObjectDisposedException disposed && IsConnectorEvent(disposed);
+
     /// <summary>The failure that the exception is by its own shape and that of the exception directly inside it, if it is one.</summary>
     internal Failure? Recognise(Exception exception, bool opening)
         => exception switch

@@ -1,3 +1,5 @@
+using DbRetry.EFCore.Hosts;
+using DbRetry.EFCore.Retry.Contention;
 using DbRetry.EFCore.Seams;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.EntityFrameworkCore.Diagnostics;
@@ -13,7 +15,13 @@ namespace DbRetry.EFCore.Retry;
 /// and refuses to run while a transaction is open. <see cref="RetryUnit"/> decides; this only runs, waits and cleans up.
 /// </remarks>
 internal sealed class DbRetryExecutionStrategy(
-    ExecutionStrategyDependencies dependencies, RetrySettings settings, AttemptLog log, TimeProvider time, Random random) : IExecutionStrategy
+    ExecutionStrategyDependencies dependencies,
+    RetrySettings settings,
+    AttemptLog log,
+    HostConnectionInterceptor hosts,
+    AdmissionGates gates,
+    TimeProvider time,
+    Random random) : IExecutionStrategy
 {
     /// <summary>EF buffers the results of queries where this is true. It must be the same throughout a context: compiled queries depend on it.</summary>
     public bool RetriesOnFailure { get; private init; } = settings.BufferResults && settings.MaxRetryCount > 0;
@@ -50,7 +58,7 @@ internal sealed class DbRetryExecutionStrategy(
             : RunAsync(work, static (_, work, token) => work(token), null, idempotent: true, requiresPrimary, cancellationToken);
 
     /// <summary>The same strategy, for the one service that takes <see cref="RetriesOnFailure"/> for a reason to refuse.</summary>
-    internal DbRetryExecutionStrategy WithoutBuffering() => new(dependencies, settings, log, time, random) { RetriesOnFailure = false };
+    internal DbRetryExecutionStrategy WithoutBuffering() => new(dependencies, settings, log, hosts, gates, time, random) { RetriesOnFailure = false };
 
     private TResult Run<TState, TResult>(
         TState state,
@@ -76,12 +84,16 @@ internal sealed class DbRetryExecutionStrategy(
         TState state, Func<DbContext, TState, TResult> operation, Func<DbContext, TState, ExecutionResult<TResult>>? verifySucceeded)
     {
         RetryUnit? unit = null;
+        var admission = gates.Any ? Admission(state, operation) : null;
         while (true)
         {
+            admission?.Enter();
             log.BeginAttempt();
             try
             {
-                return operation(Context, state);
+                var result = operation(Context, state);
+                admission?.Leave(conflict: false);
+                return result;
             }
             catch (Exception exception)
             {
@@ -89,6 +101,7 @@ internal sealed class DbRetryExecutionStrategy(
                 unit ??= new RetryUnit(settings, log, time, random);
                 unit.Judge(exception);
                 EndTransaction();
+                admission = Left(admission, state, operation, unit);
 
                 if (verifySucceeded is not null && unit.IsVerifiable)
                 {
@@ -109,8 +122,9 @@ internal sealed class DbRetryExecutionStrategy(
                 }
             }
 
-            dependencies.Logger.ExecutionStrategyRetrying(unit.Exceptions, unit.Delay, async: false);
-            time.Wait(unit.Delay);
+            var delay = Delay(unit, admission);
+            dependencies.Logger.ExecutionStrategyRetrying(unit.Exceptions, delay, async: false);
+            time.Wait(delay);
         }
     }
 
@@ -143,13 +157,21 @@ internal sealed class DbRetryExecutionStrategy(
         CancellationToken cancellationToken)
     {
         RetryUnit? unit = null;
+        var admission = gates.Any ? Admission(state, operation) : null;
         while (true)
         {
             cancellationToken.ThrowIfCancellationRequested();
+            if (admission is not null)
+            {
+                admission.Entered(await admission.EnterAsync(cancellationToken).ConfigureAwait(true));
+            }
+
             log.BeginAttempt();
             try
             {
-                return await operation(Context, state, cancellationToken).ConfigureAwait(true);
+                var result = await operation(Context, state, cancellationToken).ConfigureAwait(true);
+                admission?.Leave(conflict: false);
+                return result;
             }
             catch (Exception exception)
             {
@@ -157,6 +179,7 @@ internal sealed class DbRetryExecutionStrategy(
                 unit ??= new RetryUnit(settings, log, time, random);
                 unit.Judge(exception);
                 await EndTransactionAsync().ConfigureAwait(true);
+                admission = Left(admission, state, operation, unit);
 
                 if (verifySucceeded is not null && unit.IsVerifiable)
                 {
@@ -177,10 +200,27 @@ internal sealed class DbRetryExecutionStrategy(
                 }
             }
 
-            dependencies.Logger.ExecutionStrategyRetrying(unit.Exceptions, unit.Delay, async: true);
-            await time.WaitAsync(unit.Delay, cancellationToken).ConfigureAwait(true);
+            var delay = Delay(unit, admission);
+            dependencies.Logger.ExecutionStrategyRetrying(unit.Exceptions, delay, async: true);
+            await time.WaitAsync(delay, cancellationToken).ConfigureAwait(true);
         }
     }
+
+    private UnitAdmission? Left<TState>(UnitAdmission? admission, TState state, Delegate operation, RetryUnit unit)
+    {
+        admission ??= unit.LostConflict ? Admission(state, operation) : null;
+        admission?.Leave(unit.LostConflict);
+        return admission;
+    }
+
+    // What the unit runs tells its kind: the application's own code if EF was handed that, else the operation of EF's.
+    private UnitAdmission? Admission<TState>(TState state, Delegate operation)
+        => settings.QueueConflicts && hosts.Cluster is { } cluster
+            ? new UnitAdmission(gates, new UnitKind(cluster, (state as Delegate ?? operation).Method, Context.GetType()), settings)
+            : null;
+
+    private TimeSpan Delay(RetryUnit unit, UnitAdmission? admission)
+        => admission is not null && unit.LostConflict ? admission.Pause(unit.Delay, random.NextDouble()) : unit.Delay;
 
     // A strategy of this context that is running already owns the retries. In a transaction that somebody else began, only its owner can
     // run the whole again.
@@ -213,7 +253,8 @@ internal sealed class DbRetryExecutionStrategy(
 
     private void Restore(bool saving)
     {
-        if (saving)
+        // What the work itself has set stays.
+        if (saving && Context.Database.AutoTransactionBehavior is AutoTransactionBehavior.Always)
         {
             Context.Database.AutoTransactionBehavior = AutoTransactionBehavior.WhenNeeded;
         }

@@ -1,4 +1,6 @@
 #pragma warning disable EF1001 // NpgsqlExecutionStrategyFactory is what a context without DbRetry would have.
+using DbRetry.EFCore.Hosts;
+using DbRetry.EFCore.Retry.Contention;
 using Microsoft.EntityFrameworkCore.Storage;
 using Npgsql.EntityFrameworkCore.PostgreSQL.Storage.Internal;
 
@@ -9,11 +11,13 @@ internal sealed class DbRetryExecutionStrategyFactory(
     ExecutionStrategyDependencies dependencies,
     ContextSettings context,
     AttemptLog log,
+    HostConnectionInterceptor hosts,
+    AdmissionGates gates,
     TimeProvider time,
     Random random) : IExecutionStrategyFactory
 {
     public IExecutionStrategy Create()
         => context.Settings is { } settings
-            ? new DbRetryExecutionStrategy(dependencies, settings, log, time, random)
+            ? new DbRetryExecutionStrategy(dependencies, settings, log, hosts, gates, time, random)
             : new NpgsqlExecutionStrategyFactory(dependencies).Create();
 }

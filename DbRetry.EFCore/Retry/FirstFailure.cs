@@ -9,13 +9,13 @@ internal static class FirstFailure
     /// After a connection broke inside a transaction, what surfaces is often its follow-up: "Transaction is already completed",
     /// <c>ObjectDisposedException: NpgsqlTransaction</c>, or our own refusal to reopen. They are all of these two types, and nothing of the
     /// lost transaction was committed, so judging by the loss is safe whatever the follow-up says. After a failed statement it is 25P02, or
-    /// our own refusal to commit.
+    /// our own refusal to commit, or to complete a scope in which the failure doomed an inner one.
     /// </remarks>
     internal static Exception Of(Exception exception, AttemptLog log)
         => log switch
         {
             { ConnectionLoss: { } loss } when IsFollowUp(exception) => loss,
-            { FailureInTransaction: { } failure } when exception is TransactionFailedException
+            { FailureInTransaction: { } failure } when exception is TransactionFailedException or TransactionScopeDoomedException
                 or PostgresException { SqlState: PostgresErrorCodes.InFailedSqlTransaction } => failure,
             _ => exception,
         };

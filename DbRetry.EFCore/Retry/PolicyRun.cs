@@ -1,3 +1,5 @@
+using Npgsql;
+
 namespace DbRetry.EFCore.Retry;
 
 /// <summary>One unit of <see cref="DbRetryPolicy"/>: the same judgement as in a context, without EF's events to tell the phase.</summary>
@@ -9,12 +11,7 @@ internal sealed class PolicyRun
 
     internal PolicyRun(int? maxRetryCount, bool idempotent, DbRetryOptions? options)
     {
-        var settings = RetrySettings.From(options ?? new DbRetryOptions());
-        if (maxRetryCount is { } overriding)
-        {
-            ArgumentOutOfRangeException.ThrowIfNegative(overriding, nameof(maxRetryCount));
-            settings = settings with { MaxRetryCount = overriding };
-        }
+        var settings = maxRetryCount is { } given ? Settings(options, given) : RetrySettings.From(options ?? new DbRetryOptions());
 
         _unit = new RetryUnit(settings, _log, _time, Random.Shared);
         _log.BeginUnit(idempotent, requiresPrimary: false);
@@ -33,6 +30,11 @@ internal sealed class PolicyRun
     /// <exception cref="CommitOutcomeUnknownException">The work may have been applied.</exception>
     internal bool RetriesAfter(Exception exception)
     {
+        if (AnswersConnecting(exception))
+        {
+            _log.Enter(AttemptPhase.Opening);
+        }
+
         _unit.Judge(exception);
         return _unit.Next() switch
         {
@@ -45,4 +47,16 @@ internal sealed class PolicyRun
     internal void Wait() => _time.Wait(_unit.Delay);
 
     internal Task WaitAsync(CancellationToken cancellationToken) => _time.WaitAsync(_unit.Delay, cancellationToken);
+
+    private static RetrySettings Settings(DbRetryOptions? options, int maxRetryCount)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(maxRetryCount);
+        return RetrySettings.From(options ?? new DbRetryOptions { MaxRetryCount = maxRetryCount }) with { MaxRetryCount = maxRetryCount };
+    }
+
+    // With these a server ends a session only before the session could do anything.
+    private static bool AnswersConnecting(Exception exception)
+        => ExceptionChain.Walk(exception).Any(static inner => inner is PostgresException { InvariantSeverity: "FATAL" } error
+            && (error.SqlState is PostgresErrorCodes.CannotConnectNow or PostgresErrorCodes.TooManyConnections or PostgresErrorCodes.InvalidCatalogName
+                || error.SqlState.StartsWith("28", StringComparison.Ordinal)));
 }

@@ -19,6 +19,8 @@ internal sealed record RetrySettings
 
     internal required TimeSpan MaxConflictDelay { get; init; }
 
+    internal required bool QueueConflicts { get; init; }
+
     internal required TimeSpan ReconnectDelay { get; init; }
 
     internal required TimeSpan MaxReconnectDelay { get; init; }
@@ -46,6 +48,7 @@ internal sealed record RetrySettings
             TargetSession = options.TargetSession,
             ConflictDelay = options.ConflictDelay,
             MaxConflictDelay = options.MaxConflictDelay,
+            QueueConflicts = options.QueueConflicts,
             ReconnectDelay = options.ReconnectDelay,
             MaxReconnectDelay = options.MaxReconnectDelay,
             RetryBudget = options.RetryBudget,

@@ -31,7 +31,10 @@ internal sealed class RetryUnit(RetrySettings settings, AttemptLog log, TimeProv
     internal TimeSpan Delay { get; private set; }
 
     /// <summary>Whether a caller's own check that the work was applied may settle the matter.</summary>
-    internal bool IsVerifiable => _verdict is not Verdict.Permanent;
+    internal bool IsVerifiable => _verdict is not Verdict.Permanent || _failure.Kind is FailureKind.OutcomeUnknown;
+
+    /// <summary>Whether the attempt that was judged last lost a conflict.</summary>
+    internal bool LostConflict => _failure.Kind is FailureKind.Conflict;
 
     /// <summary>Takes in how an attempt ended.</summary>
     internal void Judge(Exception exception)
@@ -61,14 +64,14 @@ internal sealed class RetryUnit(RetrySettings settings, AttemptLog log, TimeProv
         {
             _verdict = Verdict.Permanent;
         }
-        else if (_verdict is Verdict.OutcomeInDoubt && log.IsIdempotent)
+        else if (log.IsIdempotent)
         {
-            _verdict = Verdict.RolledBack;
+            ResolveDoubt();
         }
     }
 
     /// <summary>The caller's own check says that nothing was applied.</summary>
-    internal void VerifiedNotApplied() => _verdict = _verdict is Verdict.OutcomeInDoubt ? Verdict.RolledBack : _verdict;
+    internal void VerifiedNotApplied() => ResolveDoubt();
 
     /// <summary>Decides what follows the failure that was judged last.</summary>
     internal AfterFailure Next()
@@ -96,6 +99,19 @@ internal sealed class RetryUnit(RetrySettings settings, AttemptLog log, TimeProv
         return AfterFailure.Retry;
     }
 
+    // Running it again does no harm now; whether it is of use is another question.
+    private void ResolveDoubt()
+    {
+        if (_failure.Kind is FailureKind.OutcomeUnknown)
+        {
+            _verdict = Verdict.RolledBack;
+        }
+        else if (_verdict is Verdict.OutcomeInDoubt)
+        {
+            _verdict = _failure.IsRetriable ? Verdict.RolledBack : Verdict.Permanent;
+        }
+    }
+
     private string? WhyExhausted()
     {
         // An attempt that found no host did not start; only time bounds those.
@@ -117,8 +133,8 @@ internal sealed class RetryUnit(RetrySettings settings, AttemptLog log, TimeProv
     private string Story(string why)
     {
         var elapsed = time.GetElapsedTime(log.FirstFailureAt!.Value).TotalSeconds;
-        var hosts = _hosts.Count == 0 ? "no host was reached" : $"on {string.Join(", ", _hosts.Distinct())}";
-        return $"The work failed in each of {_exceptions.Count} attempts over {elapsed:0.###} s ({hosts}), and {why}. "
+        var hosts = _hosts.Count > 0 ? $" (on {string.Join(", ", _hosts.Distinct())})" : _started == 0 ? " (no host was reached)" : string.Empty;
+        return $"The work failed in each of {_exceptions.Count} attempts over {elapsed:0.###} s{hosts}, and {why}. "
             + $"Last failure: {_failure.Reason}. Nothing of it was applied. See the inner exception; "
             + "raise DbRetryOptions.MaxRetryCount or FailoverTimeout if the cluster needs longer.";
     }

@@ -29,6 +29,12 @@ internal static class DataSourceHosts
 
     internal static NpgsqlConnectionStringBuilder SettingsOf(NpgsqlDataSource dataSource) => Settings(dataSource);
 
+    /// <summary>The target session that a data source was made for, if any. The connection string does not have that of WithTargetSession.</summary>
+    internal static string? TargetOf(NpgsqlDataSource dataSource)
+        => IsAvailable
+            ? SettingsOf(dataSource).TargetSessionAttributes
+            : new NpgsqlConnectionStringBuilder(dataSource.ConnectionString).TargetSessionAttributes;
+
     /// <summary>Moves a closed connection to another data source.</summary>
     internal static void Move(NpgsqlConnection connection, NpgsqlDataSource host, NpgsqlConnectionStringBuilder settings)
     {
@@ -44,8 +50,11 @@ internal static class DataSourceHosts
             using var wrapper = dataSource.WithTargetSession(TargetSessionAttributes.Primary);
             using var connection = wrapper.CreateConnection();
             var hosts = Hosts(MultiHost(wrapper)!);
-            Move(connection, hosts[1], SettingsOf(hosts[1]));
-            return hosts.Length == 2 && ReferenceEquals(DataSource(connection), hosts[1]) && connection.Host == "b";
+            Move(connection, hosts[1], new NpgsqlConnectionStringBuilder(SettingsOf(hosts[1]).ConnectionString) { Timeout = 7 });
+            return hosts.Length == 2
+                && SettingsOf(hosts[1]).Host == "b"
+                && ReferenceEquals(DataSource(connection), hosts[1])
+                && connection.ConnectionTimeout == 7;
         }
         catch (Exception exception) when (exception is MissingMemberException or TypeLoadException or NullReferenceException)
         {

@@ -1,4 +1,5 @@
 #pragma warning disable EF1001 // NpgsqlRelationalConnection: the provider casts EF's connection to its own interface, so it must be derived from.
+using System.Data.Common;
 using DbRetry.EFCore.Commits;
 using DbRetry.EFCore.Retry;
 using Microsoft.EntityFrameworkCore.Infrastructure;
@@ -16,6 +17,8 @@ namespace DbRetry.EFCore.Seams;
 /// </remarks>
 internal sealed class ReopenRefusingConnection : NpgsqlRelationalConnection
 {
+    private DbConnection? _given;
+
     public ReopenRefusingConnection(
         RelationalConnectionDependencies dependencies,
         NpgsqlDataSourceManager dataSourceManager,
@@ -32,6 +35,7 @@ internal sealed class ReopenRefusingConnection : NpgsqlRelationalConnection
         LoneStatements = loneStatements;
         Strategies = strategies;
         IsGuarded = settings.Settings is not null;
+        _given = RelationalOptionsExtension.Extract(options).Connection;
         log.Connection = this;
     }
 
@@ -58,6 +62,26 @@ internal sealed class ReopenRefusingConnection : NpgsqlRelationalConnection
         return base.OpenAsync(cancellationToken, errorsExpected);
     }
 
+    /// <remarks>Database.SetConnectionString comes here, past the resolver that the constructor asks.</remarks>
+    public override string? ConnectionString
+    {
+        get => base.ConnectionString;
+        set
+        {
+            Log.DeclaredTarget = null;
+            base.ConnectionString = value is null || !IsGuarded ? value : Dependencies.ConnectionStringResolver.ResolveConnectionString(value);
+        }
+    }
+
+    public override void SetDbConnection(DbConnection? value, bool contextOwnsConnection)
+    {
+        _given = value;
+        base.SetDbConnection(value, contextOwnsConnection);
+    }
+
+    /// <summary>Whether the application passed the connection in.</summary>
+    internal bool IsGiven(DbConnection connection) => ReferenceEquals(_given, connection);
+
     private void BeforeOpen()
     {
         if (!IsGuarded || !((NpgsqlConnection)DbConnection).IsGone())
@@ -70,7 +94,12 @@ internal sealed class ReopenRefusingConnection : NpgsqlRelationalConnection
             throw TransactionLostException.BeforeCommit(Log.Host, Log.ConnectionLoss);
         }
 
-        if (!Log.IsRunning)
+        if (Log.IsRunning)
+        {
+            // The work has survived the loss of the connection before: what fails from here on is no consequence of it.
+            Log.ForgetLoss();
+        }
+        else
         {
             // No unit begins here that would forget what became of the connection before.
             Log.BeginAttempt();

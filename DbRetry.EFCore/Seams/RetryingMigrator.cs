@@ -14,7 +14,10 @@ namespace DbRetry.EFCore.Seams;
 /// </remarks>
 internal sealed class RetryingMigrator(IServiceProvider services, IExecutionStrategyFactory strategies) : IMigrator
 {
-    private readonly NpgsqlMigrator _inner = ActivatorUtilities.CreateInstance<NpgsqlMigrator>(services);
+    // In an open transaction the stock migrator refuses any strategy that says it retries; ours runs once there, so it may.
+    private readonly NpgsqlMigrator _inner = strategies.Create() is DbRetryExecutionStrategy strategy
+        ? ActivatorUtilities.CreateInstance<NpgsqlMigrator>(services, strategy.WithoutBuffering())
+        : ActivatorUtilities.CreateInstance<NpgsqlMigrator>(services);
 
     public void Migrate(string? targetMigration = null)
     {

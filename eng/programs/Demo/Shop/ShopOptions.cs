@@ -9,14 +9,11 @@ internal static class ShopOptions
 {
     public const string ApplicationName = "shop";
 
-    // Four callers for four accounts: a transfer loses three times in a row now and then.
-    private const int MaxRetryCount = 10;
-
     /// <summary>The mode as one would write it in code.</summary>
     public static string Name(RetryMode mode) => mode switch
     {
         RetryMode.Stock => "EnableRetryOnFailure()",
-        _ => $"UseDbRetry(o => o.MaxRetryCount = {MaxRetryCount})",
+        _ => "UseDbRetry()",
     };
 
     /// <param name="mode">Who retries.</param>
@@ -29,7 +26,7 @@ internal static class ShopOptions
         _ = mode switch
         {
             RetryMode.Stock => builder.UseNpgsql($"{named};Target Session Attributes=read-write", npgsql => npgsql.EnableRetryOnFailure()),
-            _ => builder.UseNpgsql(named).UseDbRetry(options => options.MaxRetryCount = MaxRetryCount),
+            _ => builder.UseNpgsql(named).UseDbRetry(),
         };
 
         // EF tells both modes' retries and connections by the same events.

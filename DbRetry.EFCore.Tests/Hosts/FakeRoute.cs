@@ -1,0 +1,24 @@
+using System.Collections.Immutable;
+using DbRetry.EFCore.Dsn;
+using DbRetry.EFCore.Hosts;
+using Npgsql;
+
+namespace DbRetry.EFCore.Tests.Hosts;
+
+/// <summary>A route to hosts that do not exist.</summary>
+internal sealed class FakeRoute(Cluster cluster, TimeSpan? poolTimeout = null)
+    : HostRoute(cluster, TargetSession.Any, poolTimeout ?? TimeSpan.FromSeconds(15))
+{
+    /// <summary>The hosts whose pools were cleared, in that order.</summary>
+    public List<int> Cleared { get; } = [];
+
+    /// <summary>Hosts named a, b, c …, of which nothing is known.</summary>
+    public static Cluster Hosts(int hosts)
+        => new([.. Enumerable.Range(0, hosts).Select(host => new HostEndpoint($"{(char)('a' + host)}", 5432)).ToImmutableArray()]);
+
+    internal override void Bind(NpgsqlConnection connection, int host)
+    {
+    }
+
+    internal override void ClearPool(int host) => Cleared.Add(host);
+}

@@ -1,0 +1,36 @@
+using System.Runtime.CompilerServices;
+
+namespace DbRetry.EFCore.Tests.PublicApi;
+
+[TestClass]
+public class PublicApiTests
+{
+    private const string AcceptVariable = "DBRETRY_ACCEPT_API";
+    private const string Snapshot = "PublicApi.txt";
+
+    [TestMethod]
+    public void The_public_api_is_what_it_was()
+    {
+        var actual = ApiListing.Of(typeof(DbRetryOptions).Assembly);
+        if (Environment.GetEnvironmentVariable(AcceptVariable) == "1")
+        {
+            File.WriteAllText(SnapshotInSource(), actual);
+            return;
+        }
+
+        var expected = File.ReadAllText(Path.Combine(AppContext.BaseDirectory, nameof(PublicApi), Snapshot));
+        var gone = Lines(expected).Except(Lines(actual)).Select(line => "- " + line.Trim());
+        var added = Lines(actual).Except(Lines(expected)).Select(line => "+ " + line.Trim());
+        Assert.AreEqual(
+            expected,
+            actual,
+            $"The public API has changed:\n{string.Join('\n', gone.Concat(added))}\n"
+                + $"If that is intended, run this test with {AcceptVariable}=1, which rewrites {nameof(PublicApi)}/{Snapshot}, and commit that file.");
+    }
+
+    private static string[] Lines(string text) => text.Split('\n');
+
+    /// <summary>Not where the expected text is read from: builds with mapped paths do not know the folder of their sources.</summary>
+    private static string SnapshotInSource([CallerFilePath] string thisFile = "")
+        => Path.Combine(Path.GetDirectoryName(thisFile)!, Snapshot);
+}

@@ -1,0 +1,115 @@
+using DbRetry.EFCore.Dsn;
+using DbRetry.EFCore.Hosts;
+using DbRetry.EFCore.Retry;
+using DbRetry.EFCore.Retry.Contention;
+using Microsoft.EntityFrameworkCore;
+
+namespace DbRetry.EFCore.Tests.Retry.Contention;
+
+[TestClass]
+public sealed class UnitAdmissionTests
+{
+    private static readonly TimeSpan Otherwise = TimeSpan.FromMilliseconds(3);
+
+    private readonly AdmissionGates _gates = new(new ManualTime());
+    private readonly UnitKind _kind = Kind(nameof(HotRowTests));
+    private readonly RetrySettings _settings = RetrySettings.From(new DbRetryOptions { MaxRetryCount = 5 });
+
+    public required TestContext TestContext { get; set; }
+
+    private CancellationToken Cancellation => TestContext.CancellationToken;
+
+    [TestMethod]
+    public void There_is_no_gate_before_somebody_has_lost_a_conflict()
+    {
+        var unit = Unit();
+        unit.Enter();
+        unit.Leave(conflict: false);
+        Assert.IsFalse(_gates.Any);
+        Assert.AreEqual(Otherwise, unit.Pause(Otherwise, 0.5));
+
+        Unit().Leave(conflict: true);
+        Assert.IsTrue(_gates.Any);
+        Assert.IsNull(_gates.Find(Kind("another")));
+    }
+
+    [TestMethod]
+    public async Task A_unit_inside_a_unit_never_waits_for_the_one_that_waits_for_it()
+    {
+        Narrow();
+        var outer = Unit();
+        outer.Enter();
+
+        var inner = Unit();
+        Assert.IsNull(await inner.EnterAsync(Cancellation));
+        inner.Leave(conflict: true);
+        outer.Leave(conflict: false);
+
+        var next = Unit();
+        Assert.IsFalse(await next.EnterAsync(Cancellation), "Outside of it there is a gate to pass.");
+    }
+
+    [TestMethod]
+    [DataRow(5, 3)]
+    [DataRow(2, 2)]
+    [DataRow(1, 1)]
+    public async Task The_last_chance_is_taken_alone(int maxRetryCount, int losses)
+    {
+        var unit = new UnitAdmission(_gates, _kind, _settings with { MaxRetryCount = maxRetryCount });
+        for (var lost = 0; lost < losses; lost++)
+        {
+            var alone = await unit.EnterAsync(Cancellation);
+            Assert.AreNotEqual(true, alone);
+            unit.Entered(alone);
+            unit.Leave(conflict: true);
+        }
+
+        Assert.IsTrue(await unit.EnterAsync(Cancellation));
+    }
+
+    [TestMethod]
+    public void Behind_a_gate_nobody_pauses_unless_others_than_those_behind_it_are_in_the_way()
+    {
+        var gate = Narrow();
+        var unit = Unit();
+        Assert.AreEqual(TimeSpan.Zero, unit.Pause(Otherwise, 0.5));
+
+        for (var i = 0; i < 3 * AdmissionWidth.Window; i++)
+        {
+            gate.Missed();
+        }
+
+        Assert.AreEqual(_settings.ConflictDelay * 2, unit.Pause(Otherwise, 0.5), "Three doublings of the bound, half of it.");
+    }
+
+    [TestMethod]
+    public void A_gate_goes_away_when_nobody_of_its_kind_loses_any_more()
+    {
+        var unit = Unit();
+        unit.Leave(conflict: true);
+        for (var i = 0; i < 20 * AdmissionWidth.Window; i++)
+        {
+            unit.Enter();
+            unit.Leave(conflict: false);
+            unit = Unit();
+        }
+
+        Assert.IsFalse(_gates.Any);
+    }
+
+    private static UnitKind Kind(string name)
+        => new(new Cluster([new HostEndpoint(name, 5432)]), typeof(UnitAdmissionTests).GetMethod(nameof(There_is_no_gate_before_somebody_has_lost_a_conflict))!, typeof(DbContext));
+
+    private UnitAdmission Unit() => new(_gates, _kind, _settings);
+
+    private AdmissionGate Narrow()
+    {
+        var gate = _gates.Get(_kind);
+        while (gate.Width > 1)
+        {
+            gate.Missed();
+        }
+
+        return gate;
+    }
+}

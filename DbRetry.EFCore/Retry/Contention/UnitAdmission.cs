@@ -1,0 +1,67 @@
+namespace DbRetry.EFCore.Retry.Contention;
+
+/// <summary>What one unit has to do with the gate of its kind, if there is one.</summary>
+internal sealed class UnitAdmission(AdmissionGates gates, UnitKind kind, RetrySettings settings)
+{
+    /// <summary>From this many lost conflicts on, a unit runs alone. It is the last attempt that <c>MaxRetryCount</c> allows, if that comes first.</summary>
+    private const int MostLosses = 3;
+
+    // A unit inside another one that was let in must not wait: what it waits for may be waiting for it.
+    private static readonly AsyncLocal<bool> Inside = new();
+
+    private AdmissionGate? _gate = Inside.Value ? null : gates.Find(kind);
+    private bool _isIn;
+    private bool _isAlone;
+    private int _losses;
+
+    private AdmissionRank Rank => _losses == 0 ? AdmissionRank.Newcomer
+        : _losses >= Math.Min(MostLosses, settings.MaxRetryCount) ? AdmissionRank.Alone
+        : AdmissionRank.Loser;
+
+    internal void Enter()
+    {
+        if (_gate is not null)
+        {
+            Entered(_gate.Enter(Rank));
+        }
+    }
+
+    /// <summary>Waits for admission; call <see cref="Entered"/> with the result, if there is one, in the method that runs the attempt.</summary>
+    internal async ValueTask<bool?> EnterAsync(CancellationToken cancellationToken)
+        => _gate is null ? null : await _gate.EnterAsync(Rank, cancellationToken).ConfigureAwait(false);
+
+    /// <remarks>Not a part of <see cref="EnterAsync"/>: what an asynchronous method sets does not flow to its caller.</remarks>
+    internal void Entered(bool? alone)
+    {
+        if (alone is { } value)
+        {
+            _isIn = true;
+            _isAlone = value;
+            Inside.Value = true;
+        }
+    }
+
+    /// <summary>The attempt is over, and its transaction with it.</summary>
+    internal void Leave(bool conflict)
+    {
+        _losses += conflict ? 1 : 0;
+        if (_isIn)
+        {
+            _isIn = false;
+            Inside.Value = false;
+            _gate!.Leave(_isAlone, conflict);
+            gates.RemoveIfCalm(kind, _gate);
+        }
+        else if (conflict && !Inside.Value)
+        {
+            _gate = gates.Get(kind);
+            _gate.Missed();
+        }
+    }
+
+    /// <summary>The pause after a lost conflict: none where the gate sees to it that the next attempt does not meet the same ones again.</summary>
+    internal TimeSpan Pause(TimeSpan otherwise, double random01)
+        => _gate is not { Width: < AdmissionWidth.Open } gate ? otherwise
+            : gate.Overload == 0 ? TimeSpan.Zero
+            : Backoff.Next(gate.Overload, settings.ConflictDelay, settings.MaxConflictDelay, random01);
+}
