@@ -138,8 +138,7 @@ internal sealed class CommitGuard(ContextSettings context, AttemptLog log, TimeP
         {
             using var command = TransactionQueries.ReadIdentity(connection);
             using var reader = command.ExecuteReader();
-            reader.Read();
-            return TransactionQueries.Identity(reader);
+            return reader.Read() ? TransactionQueries.Identity(reader) : TransactionIdentity.OfNoWrite;
         }
         catch (Exception exception)
         {
@@ -158,8 +157,9 @@ internal sealed class CommitGuard(ContextSettings context, AttemptLog log, TimeP
                 var reader = await command.ExecuteReaderAsync(cancellationToken).ConfigureAwait(false);
                 await using (reader.ConfigureAwait(false))
                 {
-                    await reader.ReadAsync(cancellationToken).ConfigureAwait(false);
-                    return TransactionQueries.Identity(reader);
+                    return await reader.ReadAsync(cancellationToken).ConfigureAwait(false)
+                        ? TransactionQueries.Identity(reader)
+                        : TransactionIdentity.OfNoWrite;
                 }
             }
         }

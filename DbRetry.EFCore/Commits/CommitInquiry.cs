@@ -30,6 +30,7 @@ internal sealed class CommitInquiry(TransactionIdentity identity, int hosts, Ret
     private int _next;
     private int _waits;
     private bool _fenced;
+    private bool _contradicted;
 
     internal int Host { get; private set; }
 
@@ -48,19 +49,21 @@ internal sealed class CommitInquiry(TransactionIdentity identity, int hosts, Ret
             {
                 _answers.Clear();
                 _best = null;
+                _contradicted = false;
             }
 
             Host = _next++;
             return InquiryStep.Ask;
         }
 
-        Verdict = _best is null ? CommitVerdict.Unknown : CommitVerdicts.Decide(identity, _best);
+        Verdict = _best is null || _contradicted ? CommitVerdict.Unknown : CommitVerdicts.Decide(identity, _best);
         if (Verdict is CommitVerdict.Committed or CommitVerdict.NotCommitted || IsHopeless())
         {
             return InquiryStep.Done;
         }
 
-        if (Verdict is CommitVerdict.InProgress && !_fenced)
+        // After a recovery there is no old backend.
+        if (Verdict is CommitVerdict.InProgress && !_fenced && _best!.Server!.Value.HasNotRecoveredSince(identity.Server))
         {
             _fenced = true;
             Host = _bestHost;
@@ -83,13 +86,30 @@ internal sealed class CommitInquiry(TransactionIdentity identity, int hosts, Ret
 
     internal void Answered(CommitEvidence evidence)
     {
-        _answers.Add(evidence.Server is { } server
-            ? $"{evidence.Host} (timeline {server.Timeline}) says {evidence.Status}"
-            : $"{evidence.Host} is a standby");
-        if (evidence.Server is { } candidate && candidate.Timeline > (_best?.Server?.Timeline ?? 0))
+        if (evidence.Server is not { } server)
+        {
+            _answers.Add($"{evidence.Host} is a standby");
+            return;
+        }
+
+        if (server.SystemIdentifier != identity.Server.SystemIdentifier)
+        {
+            _answers.Add($"{evidence.Host} is of another cluster");
+            return;
+        }
+
+        _answers.Add($"{evidence.Host} (timeline {server.Timeline}) says {evidence.Status}");
+        var best = _best?.Server?.Timeline ?? 0;
+        if (server.Timeline > best)
         {
             _best = evidence;
             _bestHost = Host;
+            _contradicted = false;
+        }
+        else if (server.Timeline == best && CommitVerdicts.Decide(identity, evidence) != CommitVerdicts.Decide(identity, _best!))
+        {
+            // Two servers were promoted independently of each other, and nobody can tell which of them will stay.
+            _contradicted = true;
         }
     }
 

@@ -25,8 +25,9 @@ internal enum CommitVerdict
 /// </para>
 /// <para>
 /// The server shows how far its last recovery replayed, but not how many there were: when it crashed twice between the note and the
-/// question, the second recovery hides the first. The question is asked within the unit's time, which keeps that window short.
+/// question, the second recovery hides the first. The question is asked as soon as anybody answers, which keeps that window short.
 /// </para>
+/// <para>A transaction that does nothing but NOTIFY has no id before its COMMIT, and is run again when the answer to that is lost.</para>
 /// </remarks>
 internal static class CommitVerdicts
 {
@@ -41,7 +42,8 @@ internal static class CommitVerdicts
     }
 
     private static CommitVerdict Decide(long insertLsn, ServerIncarnation then, ServerIncarnation now, XidStatus status)
-        => then == now ? Trust(status)
+        => now.SystemIdentifier != then.SystemIdentifier ? CommitVerdict.Unknown
+            : now.HasNotRecoveredSince(then) ? Trust(status)
             : now.Timeline - then.Timeline is not (0 or 1) || now.LastReplayLsn is not { } replayed ? CommitVerdict.Unknown
             : replayed < insertLsn ? CommitVerdict.NotCommitted
             : Trust(status);
