@@ -99,18 +99,22 @@ internal sealed class CommitInquiry(TransactionIdentity identity, int hosts, Ret
         }
 
         _answers.Add($"{evidence.Host} (timeline {server.Timeline}) says {evidence.Status}");
-        var best = _best?.Server?.Timeline ?? 0;
-        if (server.Timeline > best)
+        if (_best?.Server is not { } best || server.Timeline > best.Timeline)
         {
-            _best = evidence;
-            _bestHost = Host;
             _contradicted = false;
         }
-        else if (server.Timeline == best && CommitVerdicts.Decide(identity, evidence) != CommitVerdicts.Decide(identity, _best!))
+        else if (server.Timeline < best.Timeline)
+        {
+            return;
+        }
+        else if (server != best && CommitVerdicts.Decide(identity, evidence) != CommitVerdicts.Decide(identity, _best))
         {
             // Two servers were promoted independently of each other, and nobody can tell which of them will stay.
             _contradicted = true;
         }
+
+        _best = evidence;
+        _bestHost = Host;
     }
 
     internal void Failed(string host, string reason) => _answers.Add($"{host} cannot be asked: {reason}");

@@ -1,0 +1,105 @@
+using DbRetry.EFCore.Commits;
+using static DbRetry.EFCore.Tests.Commits.Incarnations;
+
+namespace DbRetry.EFCore.Tests.Commits;
+
+[TestClass]
+public class CommitVerdictsTests
+{
+    private const int L = 1000;
+
+    [TestMethod]
+    [DataRow(nameof(XidStatus.Committed), nameof(CommitVerdict.Committed))]
+    [DataRow(nameof(XidStatus.Aborted), nameof(CommitVerdict.NotCommitted))]
+    [DataRow(nameof(XidStatus.InProgress), nameof(CommitVerdict.InProgress))]
+    [DataRow(nameof(XidStatus.InTheFuture), nameof(CommitVerdict.Unknown))]
+    [DataRow(nameof(XidStatus.Forgotten), nameof(CommitVerdict.Unknown))]
+    public void the_status_counts_where_no_WAL_of_the_transaction_was_lost(string status, string verdict)
+    {
+        ServerIncarnation[] sameHistory =
+        [
+            Then,
+            Then with { StatisticsSince = Later }, // Reset by an administrator.
+            Then with { StatisticsSince = null },
+            Then with { StartedAt = Later, LastReplayLsn = null }, // Restarted cleanly.
+            Then with { LastReplayLsn = L, StatisticsSince = Later }, // A backend was killed.
+            Then with { LastReplayLsn = L + 1, StartedAt = Later, StatisticsSince = Later },
+            Then with { LastReplayLsn = long.MaxValue, StartedAt = Later, StatisticsSince = null },
+            Then with { Timeline = Then.Timeline + 1, LastReplayLsn = L, StartedAt = Later, StatisticsSince = Later },
+            Then with { Timeline = Then.Timeline + 1, LastReplayLsn = L + 1 },
+        ];
+
+        foreach (var now in sameHistory)
+        {
+            Assert.AreEqual(Enum.Parse<CommitVerdict>(verdict), Decide(now, Enum.Parse<XidStatus>(status)), $"{now}");
+        }
+    }
+
+    [TestMethod]
+    [DynamicData(nameof(Statuses))]
+    public void whatever_the_status_a_server_that_lost_the_WAL_of_the_transaction_never_committed_it(string status)
+    {
+        ServerIncarnation[] lost =
+        [
+            Then with { LastReplayLsn = L - 1 },
+            Then with { LastReplayLsn = L - 1, StartedAt = Later, StatisticsSince = Later },
+            Then with { LastReplayLsn = 0, StartedAt = Later },
+            Then with { Timeline = Then.Timeline + 1, LastReplayLsn = L - 1, StartedAt = Later },
+            Then with { Timeline = Then.Timeline + 1, LastReplayLsn = Then.LastReplayLsn },
+        ];
+
+        foreach (var now in lost)
+        {
+            Assert.AreEqual(CommitVerdict.NotCommitted, Decide(now, Enum.Parse<XidStatus>(status)), $"{now}");
+        }
+    }
+
+    [TestMethod]
+    [DynamicData(nameof(Statuses))]
+    public void whatever_the_status_a_server_whose_past_is_not_certain_proves_nothing(string status)
+    {
+        ServerIncarnation?[] uncertain =
+        [
+            null, // A standby.
+            Then with { SystemIdentifier = 2 },
+            Then with { SystemIdentifier = 2, LastReplayLsn = L - 1 },
+            Then with { SystemIdentifier = 2, LastReplayLsn = L, StartedAt = Later },
+            Then with { LastReplayLsn = null }, // Positions do not vanish without a restart.
+            Then with { LastReplayLsn = null, StartedAt = Later, StatisticsSince = Later }, // Something before that restart was lost.
+            Then with { LastReplayLsn = null, StartedAt = Later, StatisticsSince = null },
+            Then with { Timeline = Then.Timeline + 1, LastReplayLsn = null, StartedAt = Later },
+            Then with { Timeline = Then.Timeline + 1, LastReplayLsn = null },
+            Then with { Timeline = Then.Timeline + 2, LastReplayLsn = L, StartedAt = Later },
+            Then with { Timeline = Then.Timeline + 2, LastReplayLsn = L - 1, StartedAt = Later },
+            Then with { Timeline = Then.Timeline - 1 },
+            Then with { Timeline = Then.Timeline - 1, LastReplayLsn = L - 1 },
+            Then with { Timeline = Then.Timeline - 1, LastReplayLsn = L + 1 },
+        ];
+
+        foreach (var now in uncertain)
+        {
+            Assert.AreEqual(CommitVerdict.Unknown, Decide(now, Enum.Parse<XidStatus>(status)), $"{now}");
+        }
+    }
+
+    [TestMethod]
+    public void without_statistics_a_clean_restart_proves_nothing()
+    {
+        var then = Then with { StatisticsSince = null };
+        Assert.AreEqual(
+            CommitVerdict.Unknown,
+            CommitVerdicts.Decide(Identity(then, L), new("db", then with { LastReplayLsn = null, StartedAt = Later }, XidStatus.Committed)));
+    }
+
+    [TestMethod]
+    [DynamicData(nameof(Statuses))]
+    public void a_transaction_without_an_id_committed_nothing(string status)
+        => Assert.AreEqual(
+            CommitVerdict.NotCommitted,
+            CommitVerdicts.Decide(Identity(Then, L) with { Xid = null }, new("db", Then, Enum.Parse<XidStatus>(status))));
+
+    public static IEnumerable<object[]> Statuses() => Enum.GetNames<XidStatus>().Select(name => new object[] { name });
+
+    private static CommitVerdict Decide(ServerIncarnation? now, XidStatus status)
+        => CommitVerdicts.Decide(Identity(Then, L), new("db", now, status));
+}
