@@ -5,9 +5,9 @@ using Npgsql;
 namespace DbRetry.EFCore.Commits;
 
 /// <summary>Establishes the outcome of a transaction over connections of its own.</summary>
-internal sealed class CommitVerifier(HostRoute route, NpgsqlConnection lost, RetrySettings settings, TimeProvider time, Random random)
+internal sealed class CommitVerifier(HostRoute route, NpgsqlConnection lost, RetrySettings settings, TimeProvider time, Random random, long since)
 {
-    internal CommitAnswer Verify(TransactionIdentity identity, long since)
+    internal CommitAnswer Verify(TransactionIdentity identity)
     {
         var inquiry = new CommitInquiry(identity, route.Cluster.Hosts.Length, settings, time, random, since);
         while (true)
@@ -45,7 +45,7 @@ internal sealed class CommitVerifier(HostRoute route, NpgsqlConnection lost, Ret
         }
     }
 
-    internal async Task<CommitAnswer> VerifyAsync(TransactionIdentity identity, long since, CancellationToken cancellationToken)
+    internal async Task<CommitAnswer> VerifyAsync(TransactionIdentity identity, CancellationToken cancellationToken)
     {
         var inquiry = new CommitInquiry(identity, route.Cluster.Hosts.Length, settings, time, random, since);
         while (true)

@@ -13,4 +13,6 @@ internal sealed record FaultPoint(Func<ProxiedMessage, bool> Where, FaultMoment 
     /// <summary>At a Query or Parse whose text contains a fragment in any case.</summary>
     public static FaultPoint AtSql(string fragment, FaultMoment moment, FaultAction action) =>
         new(message => message.IsSql(fragment), moment, action);
+
+    public static FaultPoint AtCommit(FaultMoment moment, FaultAction action) => new(message => message.IsCommit, moment, action);
 }

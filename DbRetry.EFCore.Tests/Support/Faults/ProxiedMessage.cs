@@ -8,6 +8,9 @@ namespace DbRetry.EFCore.Tests.Support.Faults;
 /// <param name="Sql">The text of a Query or a Parse.</param>
 internal sealed record ProxiedMessage(int Connection, long Number, Sender Sender, char Type, string? Sql)
 {
+    /// <summary>Nothing but COMMIT: a transaction's BEGIN has READ COMMITTED in it.</summary>
+    public bool IsCommit => Sender == Sender.Frontend && string.Equals(Sql, "COMMIT", StringComparison.OrdinalIgnoreCase);
+
     public bool IsSql(string fragment) =>
         Sender == Sender.Frontend && Sql is not null && Sql.Contains(fragment, StringComparison.OrdinalIgnoreCase);
 
