@@ -145,6 +145,7 @@ public class CommitInquiryTests
         => new(
             Identity(Then),
             hosts,
+            new RecoveryMemory(),
             RetrySettings.From(new DbRetryOptions { MaxRetryCount = 1, FailoverTimeout = TimeSpan.FromSeconds(10) }),
             _time,
             new Random(1),

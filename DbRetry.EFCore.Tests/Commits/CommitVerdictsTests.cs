@@ -88,7 +88,7 @@ public class CommitVerdictsTests
         var then = Then with { StatisticsSince = null };
         Assert.AreEqual(
             CommitVerdict.Unknown,
-            CommitVerdicts.Decide(Identity(then, L), new("db", then with { LastReplayLsn = null, StartedAt = Later }, XidStatus.Committed)));
+            CommitVerdicts.Decide(Identity(then, L), new("db", then with { LastReplayLsn = null, StartedAt = Later }, XidStatus.Committed), []));
     }
 
     [TestMethod]
@@ -96,10 +96,63 @@ public class CommitVerdictsTests
     public void a_transaction_without_an_id_committed_nothing(string status)
         => Assert.AreEqual(
             CommitVerdict.NotCommitted,
-            CommitVerdicts.Decide(Identity(Then, L) with { Xid = null }, new("db", Then, Enum.Parse<XidStatus>(status))));
+            CommitVerdicts.Decide(Identity(Then, L) with { Xid = null }, new("db", Then, Enum.Parse<XidStatus>(status)), []));
+
+    [TestMethod]
+    public void a_recovery_that_was_seen_in_between_and_lost_the_transaction_shows_that_the_status_is_a_strangers()
+    {
+        var now = Then with { LastReplayLsn = L + 500, StatisticsSince = Later.AddDays(1) };
+        var never = Then with { LastReplayLsn = null };
+        var crashed = Then with { LastReplayLsn = L - 1, StatisticsSince = Later };
+        (ServerIncarnation Then, ServerIncarnation Now, ServerIncarnation Seen, bool Lost)[] rows =
+        [
+            (Then, now, crashed, true),
+            (Then, now, crashed with { LastReplayLsn = L }, false),
+            (Then, now, Then, false),
+            (Then, now, crashed with { LastReplayLsn = Then.LastReplayLsn - 1 }, false), // Before the transaction.
+            (Then, now, crashed with { SystemIdentifier = 2 }, false),
+            (Then, now, crashed with { Timeline = Then.Timeline + 1 }, false), // Of a primary that did not stay.
+            (Then, now, crashed with { Timeline = Then.Timeline - 1 }, false),
+            (Then, now with { Timeline = Then.Timeline + 1 }, crashed, true),
+            (Then, now with { Timeline = Then.Timeline + 1 }, crashed with { Timeline = Then.Timeline + 1 }, true),
+            (never, now, crashed, true),
+            (never, now, crashed with { StatisticsSince = never.StatisticsSince }, false), // Before a clean restart.
+            (never with { StatisticsSince = null }, now, crashed, false),
+        ];
+
+        foreach (var row in rows)
+        {
+            Assert.AreEqual(
+                row.Lost ? CommitVerdict.NotCommitted : CommitVerdict.Committed,
+                CommitVerdicts.Decide(Identity(row.Then, L), new("db", row.Now, XidStatus.Committed), [row.Seen]),
+                $"{row}");
+        }
+
+        Assert.AreEqual(
+            CommitVerdict.Committed,
+            CommitVerdicts.Decide(Identity(Then, L), new("db", Then, XidStatus.Committed), [crashed]),
+            "A server that has not recovered has lost nothing.");
+    }
+
+    [TestMethod]
+    public void recoveries_are_remembered_once_and_the_oldest_are_forgotten()
+    {
+        var memory = new RecoveryMemory();
+        memory.Note(Then with { LastReplayLsn = null });
+        Assert.IsEmpty(memory.Seen);
+        for (var lsn = 1; lsn <= RecoveryMemory.Capacity + 1; lsn++)
+        {
+            memory.Note(Then with { LastReplayLsn = lsn });
+            memory.Note(Then with { LastReplayLsn = lsn });
+        }
+
+        Assert.HasCount(RecoveryMemory.Capacity, memory.Seen);
+        Assert.AreEqual(RecoveryMemory.Capacity + 1, memory.Seen[0].LastReplayLsn);
+        Assert.AreEqual(2, memory.Seen[^1].LastReplayLsn);
+    }
 
     public static IEnumerable<object[]> Statuses() => Enum.GetNames<XidStatus>().Select(name => new object[] { name });
 
     private static CommitVerdict Decide(ServerIncarnation? now, XidStatus status)
-        => CommitVerdicts.Decide(Identity(Then, L), new("db", now, status));
+        => CommitVerdicts.Decide(Identity(Then, L), new("db", now, status), []);
 }

@@ -141,7 +141,7 @@ internal sealed class CommitGuard(ContextSettings context, AttemptLog log, TimeP
         {
             using var command = TransactionQueries.ReadIdentity(connection);
             using var reader = command.ExecuteReader();
-            return reader.Read() ? TransactionQueries.Identity(reader) : TransactionIdentity.OfNoWrite;
+            return reader.Read() ? Noted(TransactionQueries.Identity(reader)) : TransactionIdentity.OfNoWrite;
         }
         catch (Exception exception)
         {
@@ -161,7 +161,7 @@ internal sealed class CommitGuard(ContextSettings context, AttemptLog log, TimeP
                 await using (reader.ConfigureAwait(false))
                 {
                     return await reader.ReadAsync(cancellationToken).ConfigureAwait(false)
-                        ? TransactionQueries.Identity(reader)
+                        ? Noted(TransactionQueries.Identity(reader))
                         : TransactionIdentity.OfNoWrite;
                 }
             }
@@ -171,6 +171,16 @@ internal sealed class CommitGuard(ContextSettings context, AttemptLog log, TimeP
             NoteLoss(connection, exception);
             throw;
         }
+    }
+
+    private TransactionIdentity Noted(TransactionIdentity identity)
+    {
+        if (log.Host is { } host)
+        {
+            RecoveryMemory.Of(host.Route.Cluster).Note(identity.Server);
+        }
+
+        return identity;
     }
 
     private void NoteLoss(NpgsqlConnection connection, Exception exception)

@@ -22,7 +22,8 @@ internal enum InquiryStep
 /// Asks every host that can be reached, believes the primary with the highest timeline, and goes on until it is decided or the time is over. Only
 /// decides what to do; <see cref="CommitVerifier"/> does it.
 /// </summary>
-internal sealed class CommitInquiry(TransactionIdentity identity, int hosts, RetrySettings settings, TimeProvider time, Random random, long since)
+internal sealed class CommitInquiry(
+    TransactionIdentity identity, int hosts, RecoveryMemory memory, RetrySettings settings, TimeProvider time, Random random, long since)
 {
     private readonly List<string> _answers = [];
     private CommitEvidence? _best;
@@ -56,7 +57,7 @@ internal sealed class CommitInquiry(TransactionIdentity identity, int hosts, Ret
             return InquiryStep.Ask;
         }
 
-        Verdict = _best is null || _contradicted ? CommitVerdict.Unknown : CommitVerdicts.Decide(identity, _best);
+        Verdict = _best is null || _contradicted ? CommitVerdict.Unknown : Judge(_best);
         if (Verdict is CommitVerdict.Committed or CommitVerdict.NotCommitted || IsHopeless())
         {
             return InquiryStep.Done;
@@ -107,7 +108,7 @@ internal sealed class CommitInquiry(TransactionIdentity identity, int hosts, Ret
         {
             return;
         }
-        else if (server != best && CommitVerdicts.Decide(identity, evidence) != CommitVerdicts.Decide(identity, _best))
+        else if (server != best && Judge(evidence) != Judge(_best))
         {
             // Two servers were promoted independently of each other, and nobody can tell which of them will stay.
             _contradicted = true;
@@ -118,6 +119,8 @@ internal sealed class CommitInquiry(TransactionIdentity identity, int hosts, Ret
     }
 
     internal void Failed(string host, string reason) => _answers.Add($"{host} cannot be asked: {reason}");
+
+    private CommitVerdict Judge(CommitEvidence evidence) => CommitVerdicts.Decide(identity, evidence, memory.Seen);
 
     // A primary of an older timeline is not the one that survived, which may still turn up. Anything else will not change by waiting.
     private bool IsHopeless()

@@ -32,4 +32,10 @@ internal readonly record struct ServerIncarnation(
             && (StartedAt == then.StartedAt
                 ? LastReplayLsn == then.LastReplayLsn
                 : LastReplayLsn is null && StatisticsSince is not null && StatisticsSince == then.StatisticsSince);
+
+    /// <summary>Whether the recovery that this server shows took place after it, or the server that it is a copy of, was as it was then.</summary>
+    internal bool RecoveredAfter(ServerIncarnation then)
+        => SystemIdentifier == then.SystemIdentifier
+            && (Timeline > then.Timeline
+                || (Timeline == then.Timeline && (then.LastReplayLsn is null ? StatisticsSince > then.StatisticsSince : LastReplayLsn > then.LastReplayLsn)));
 }
