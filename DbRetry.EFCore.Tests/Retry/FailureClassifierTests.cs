@@ -62,6 +62,7 @@ public class FailureClassifierTests
         yield return Row("bare IO, broken", new IOException(), false, true, FailureKind.LostConnection, ServerAnswer.Missing);
         yield return Row("bare socket, broken", new SocketException((int)SocketError.ConnectionReset), false, true, FailureKind.LostConnection, ServerAnswer.Missing);
         yield return Row("kill under load", new ObjectDisposedException(typeof(ManualResetEventSlim).FullName), false, true, FailureKind.LostConnection, ServerAnswer.Missing);
+        yield return Row("closed by its pool as it was taken", new ObjectDisposedException(typeof(ManualResetEventSlim).FullName), false, false, FailureKind.LostConnection, ServerAnswer.Missing);
         yield return Row("kill while opening", new ObjectDisposedException(typeof(ManualResetEventSlim).FullName), true, false, FailureKind.HostUnavailable, ServerAnswer.Complete);
         yield return Row("disposed data source", new ObjectDisposedException("NpgsqlDataSource"), true, false, FailureKind.Permanent, ServerAnswer.Complete);
         yield return Row("disposed transaction", new ObjectDisposedException("NpgsqlTransaction"), false, false, FailureKind.Permanent, ServerAnswer.Complete);

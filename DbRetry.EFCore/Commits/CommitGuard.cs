@@ -24,13 +24,14 @@ internal sealed class CommitGuard(ContextSettings context, AttemptLog log, TimeP
         log.Enter(AttemptPhase.Committing);
         try
         {
+            using var limit = AnswerLimit.Start(connection, time);
             transaction.Commit();
         }
         catch (Exception exception) when (IsInDoubt(connection, exception))
         {
             if (Verifier(connection, identity, exception) is { } verifier)
             {
-                Conclude(identity!, verifier.Verify(identity!, log.FirstFailureAt!.Value), exception);
+                Conclude(identity!, verifier.Verify(identity!), exception);
             }
         }
 
@@ -47,6 +48,7 @@ internal sealed class CommitGuard(ContextSettings context, AttemptLog log, TimeP
         log.Enter(AttemptPhase.Committing);
         try
         {
+            using var limit = AnswerLimit.Start(connection, time);
             await AnswerAsync(connection, transaction, cancellationToken).ConfigureAwait(false);
         }
         catch (Exception exception) when (IsInDoubt(connection, exception))
@@ -56,6 +58,7 @@ internal sealed class CommitGuard(ContextSettings context, AttemptLog log, TimeP
                 var answer = await VerifyAsync(verifier, identity!, cancellationToken).ConfigureAwait(false);
                 if (answer.Verdict is CommitVerdict.NotCommitted)
                 {
+                    log.Enter(AttemptPhase.InTransaction);
                     cancellationToken.ThrowIfCancellationRequested();
                 }
 
@@ -95,7 +98,7 @@ internal sealed class CommitGuard(ContextSettings context, AttemptLog log, TimeP
         }
     }
 
-    private async Task<CommitAnswer> VerifyAsync(CommitVerifier verifier, TransactionIdentity identity, CancellationToken cancellationToken)
+    private static async Task<CommitAnswer> VerifyAsync(CommitVerifier verifier, TransactionIdentity identity, CancellationToken cancellationToken)
     {
         using var grace = new CancellationTokenSource();
         var registration = cancellationToken.Register(() => grace.CancelAfter(CancellationGrace));
@@ -103,7 +106,7 @@ internal sealed class CommitGuard(ContextSettings context, AttemptLog log, TimeP
         {
             try
             {
-                return await verifier.VerifyAsync(identity, log.FirstFailureAt!.Value, grace.Token).ConfigureAwait(false);
+                return await verifier.VerifyAsync(identity, grace.Token).ConfigureAwait(false);
             }
             catch (OperationCanceledException)
             {
@@ -138,8 +141,7 @@ internal sealed class CommitGuard(ContextSettings context, AttemptLog log, TimeP
         {
             using var command = TransactionQueries.ReadIdentity(connection);
             using var reader = command.ExecuteReader();
-            reader.Read();
-            return TransactionQueries.Identity(reader);
+            return reader.Read() ? Noted(TransactionQueries.Identity(reader)) : TransactionIdentity.OfNoWrite;
         }
         catch (Exception exception)
         {
@@ -158,8 +160,9 @@ internal sealed class CommitGuard(ContextSettings context, AttemptLog log, TimeP
                 var reader = await command.ExecuteReaderAsync(cancellationToken).ConfigureAwait(false);
                 await using (reader.ConfigureAwait(false))
                 {
-                    await reader.ReadAsync(cancellationToken).ConfigureAwait(false);
-                    return TransactionQueries.Identity(reader);
+                    return await reader.ReadAsync(cancellationToken).ConfigureAwait(false)
+                        ? Noted(TransactionQueries.Identity(reader))
+                        : TransactionIdentity.OfNoWrite;
                 }
             }
         }
@@ -168,6 +171,16 @@ internal sealed class CommitGuard(ContextSettings context, AttemptLog log, TimeP
             NoteLoss(connection, exception);
             throw;
         }
+    }
+
+    private TransactionIdentity Noted(TransactionIdentity identity)
+    {
+        if (log.Host is { } host)
+        {
+            RecoveryMemory.Of(host.Route.Cluster).Note(identity.Server);
+        }
+
+        return identity;
     }
 
     private void NoteLoss(NpgsqlConnection connection, Exception exception)
@@ -189,7 +202,13 @@ internal sealed class CommitGuard(ContextSettings context, AttemptLog log, TimeP
     private CommitVerifier? Verifier(NpgsqlConnection connection, TransactionIdentity? identity, Exception exception)
     {
         log.Lost(exception);
-        log.Failed(time.GetTimestamp());
+        var since = time.GetTimestamp();
+        if (log.IsRunning)
+        {
+            log.Failed(since);
+            since = log.FirstFailureAt!.Value;
+        }
+
         if (Settings.CommitVerification is CommitVerification.None
             || identity is { Xid: null }
             || (identity is null && Answer(exception) is ServerAnswer.SessionEnded))
@@ -207,7 +226,7 @@ internal sealed class CommitGuard(ContextSettings context, AttemptLog log, TimeP
 
         var host = log.Host ?? new HostRef(new CallersRoute(connection), 0);
         host.Distrust();
-        return new CommitVerifier(host.Route, connection, Settings, time, random);
+        return new CommitVerifier(host.Route, connection, Settings, time, random, since);
     }
 
     private void Conclude(TransactionIdentity identity, CommitAnswer answer, Exception exception)

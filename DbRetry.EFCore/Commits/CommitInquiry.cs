@@ -22,7 +22,8 @@ internal enum InquiryStep
 /// Asks every host that can be reached, believes the primary with the highest timeline, and goes on until it is decided or the time is over. Only
 /// decides what to do; <see cref="CommitVerifier"/> does it.
 /// </summary>
-internal sealed class CommitInquiry(TransactionIdentity identity, int hosts, RetrySettings settings, TimeProvider time, Random random, long since)
+internal sealed class CommitInquiry(
+    TransactionIdentity identity, int hosts, RecoveryMemory memory, RetrySettings settings, TimeProvider time, Random random, long since)
 {
     private readonly List<string> _answers = [];
     private CommitEvidence? _best;
@@ -30,6 +31,7 @@ internal sealed class CommitInquiry(TransactionIdentity identity, int hosts, Ret
     private int _next;
     private int _waits;
     private bool _fenced;
+    private bool _contradicted;
 
     internal int Host { get; private set; }
 
@@ -48,19 +50,21 @@ internal sealed class CommitInquiry(TransactionIdentity identity, int hosts, Ret
             {
                 _answers.Clear();
                 _best = null;
+                _contradicted = false;
             }
 
             Host = _next++;
             return InquiryStep.Ask;
         }
 
-        Verdict = _best is null ? CommitVerdict.Unknown : CommitVerdicts.Decide(identity, _best);
+        Verdict = _best is null || _contradicted ? CommitVerdict.Unknown : Judge(_best);
         if (Verdict is CommitVerdict.Committed or CommitVerdict.NotCommitted || IsHopeless())
         {
             return InquiryStep.Done;
         }
 
-        if (Verdict is CommitVerdict.InProgress && !_fenced)
+        // After a recovery there is no old backend.
+        if (Verdict is CommitVerdict.InProgress && !_fenced && _best!.Server!.Value.HasNotRecoveredSince(identity.Server))
         {
             _fenced = true;
             Host = _bestHost;
@@ -83,17 +87,40 @@ internal sealed class CommitInquiry(TransactionIdentity identity, int hosts, Ret
 
     internal void Answered(CommitEvidence evidence)
     {
-        _answers.Add(evidence.Server is { } server
-            ? $"{evidence.Host} (timeline {server.Timeline}) says {evidence.Status}"
-            : $"{evidence.Host} is a standby");
-        if (evidence.Server is { } candidate && candidate.Timeline > (_best?.Server?.Timeline ?? 0))
+        if (evidence.Server is not { } server)
         {
-            _best = evidence;
-            _bestHost = Host;
+            _answers.Add($"{evidence.Host} is a standby");
+            return;
         }
+
+        if (server.SystemIdentifier != identity.Server.SystemIdentifier)
+        {
+            _answers.Add($"{evidence.Host} is of another cluster");
+            return;
+        }
+
+        _answers.Add($"{evidence.Host} (timeline {server.Timeline}) says {evidence.Status}");
+        if (_best?.Server is not { } best || server.Timeline > best.Timeline)
+        {
+            _contradicted = false;
+        }
+        else if (server.Timeline < best.Timeline)
+        {
+            return;
+        }
+        else if (server != best && Judge(evidence) != Judge(_best))
+        {
+            // Two servers were promoted independently of each other, and nobody can tell which of them will stay.
+            _contradicted = true;
+        }
+
+        _best = evidence;
+        _bestHost = Host;
     }
 
     internal void Failed(string host, string reason) => _answers.Add($"{host} cannot be asked: {reason}");
+
+    private CommitVerdict Judge(CommitEvidence evidence) => CommitVerdicts.Decide(identity, evidence, memory.Seen);
 
     // A primary of an older timeline is not the one that survived, which may still turn up. Anything else will not change by waiting.
     private bool IsHopeless()

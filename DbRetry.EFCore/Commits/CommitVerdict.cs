@@ -25,26 +25,43 @@ internal enum CommitVerdict
 /// </para>
 /// <para>
 /// The server shows how far its last recovery replayed, but not how many there were: when it crashed twice between the note and the
-/// question, the second recovery hides the first. The question is asked within the unit's time, which keeps that window short.
+/// question, the second recovery hides the first. What this process has seen of recoveries in between counts as well (<see cref="RecoveryMemory"/>), and
+/// the question is asked as soon as anybody answers: what remains is a server that recovers, serves others, and crashes again while nobody here gets in.
 /// </para>
+/// <para>A transaction that does nothing but NOTIFY has no id before its COMMIT, and is run again when the answer to that is lost.</para>
 /// </remarks>
 internal static class CommitVerdicts
 {
-    internal static CommitVerdict Decide(TransactionIdentity identity, CommitEvidence evidence)
+    /// <param name="identity">What was noted.</param>
+    /// <param name="evidence">What the current primary says.</param>
+    /// <param name="seen">Recoveries that were seen, whenever they took place.</param>
+    internal static CommitVerdict Decide(TransactionIdentity identity, CommitEvidence evidence, IReadOnlyList<ServerIncarnation> seen)
     {
         if (identity.Xid is null)
         {
             return CommitVerdict.NotCommitted;
         }
 
-        return evidence.Server is { } now ? Decide(identity.InsertLsn, identity.Server, now, evidence.Status) : CommitVerdict.Unknown;
+        var (then, insertLsn) = (identity.Server, identity.InsertLsn);
+        return evidence.Server is not { } now || now.SystemIdentifier != then.SystemIdentifier ? CommitVerdict.Unknown
+            : now.HasNotRecoveredSince(then) ? Trust(evidence.Status)
+            : now.Timeline - then.Timeline is not (0 or 1) || now.LastReplayLsn is not { } replayed ? CommitVerdict.Unknown
+            : replayed < insertLsn || WasLost(identity, now, seen) ? CommitVerdict.NotCommitted
+            : Trust(evidence.Status);
     }
 
-    private static CommitVerdict Decide(long insertLsn, ServerIncarnation then, ServerIncarnation now, XidStatus status)
-        => then == now ? Trust(status)
-            : now.Timeline - then.Timeline is not (0 or 1) || now.LastReplayLsn is not { } replayed ? CommitVerdict.Unknown
-            : replayed < insertLsn ? CommitVerdict.NotCommitted
-            : Trust(status);
+    private static bool WasLost(TransactionIdentity identity, ServerIncarnation now, IReadOnlyList<ServerIncarnation> seen)
+    {
+        foreach (var recovery in seen)
+        {
+            if (recovery.LastReplayLsn < identity.InsertLsn && recovery.Timeline <= now.Timeline && recovery.RecoveredAfter(identity.Server))
+            {
+                return true;
+            }
+        }
+
+        return false;
+    }
 
     private static CommitVerdict Trust(XidStatus status)
         => status switch

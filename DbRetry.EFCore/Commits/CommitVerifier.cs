@@ -5,11 +5,13 @@ using Npgsql;
 namespace DbRetry.EFCore.Commits;
 
 /// <summary>Establishes the outcome of a transaction over connections of its own.</summary>
-internal sealed class CommitVerifier(HostRoute route, NpgsqlConnection lost, RetrySettings settings, TimeProvider time, Random random)
+internal sealed class CommitVerifier(HostRoute route, NpgsqlConnection lost, RetrySettings settings, TimeProvider time, Random random, long since)
 {
-    internal CommitAnswer Verify(TransactionIdentity identity, long since)
+    private readonly RecoveryMemory _memory = RecoveryMemory.Of(route.Cluster);
+
+    internal CommitAnswer Verify(TransactionIdentity identity)
     {
-        var inquiry = new CommitInquiry(identity, route.Cluster.Hosts.Length, settings, time, random, since);
+        var inquiry = new CommitInquiry(identity, route.Cluster.Hosts.Length, _memory, settings, time, random, since);
         while (true)
         {
             switch (inquiry.Next())
@@ -45,9 +47,9 @@ internal sealed class CommitVerifier(HostRoute route, NpgsqlConnection lost, Ret
         }
     }
 
-    internal async Task<CommitAnswer> VerifyAsync(TransactionIdentity identity, long since, CancellationToken cancellationToken)
+    internal async Task<CommitAnswer> VerifyAsync(TransactionIdentity identity, CancellationToken cancellationToken)
     {
-        var inquiry = new CommitInquiry(identity, route.Cluster.Hosts.Length, settings, time, random, since);
+        var inquiry = new CommitInquiry(identity, route.Cluster.Hosts.Length, _memory, settings, time, random, since);
         while (true)
         {
             cancellationToken.ThrowIfCancellationRequested();
@@ -94,6 +96,7 @@ internal sealed class CommitVerifier(HostRoute route, NpgsqlConnection lost, Ret
             return new(Name(host), null, XidStatus.Forgotten);
         }
 
+        _memory.Note(server.Value);
         using var command = TransactionQueries.ReadStatus(connection, identity.Xid!.Value);
         try
         {
@@ -117,6 +120,7 @@ internal sealed class CommitVerifier(HostRoute route, NpgsqlConnection lost, Ret
                 return new(Name(host), null, XidStatus.Forgotten);
             }
 
+            _memory.Note(server.Value);
             var command = TransactionQueries.ReadStatus(connection, identity.Xid!.Value);
             await using (command.ConfigureAwait(false))
             {

@@ -8,8 +8,10 @@ namespace DbRetry.EFCore.Commits;
 /// <summary>The questions that commit verification asks. Every role may ask them (PostgreSQL 13 and later).</summary>
 internal static class TransactionQueries
 {
-    // pg_walfile_name shows the live timeline; the one in pg_control_checkpoint() is stale after a promotion. All are reads of shared memory.
+    // pg_walfile_name shows the live timeline; the one in pg_control_checkpoint() is stale after a promotion. All are reads of shared memory, except
+    // that of the control file, which is one page.
     private const string IncarnationColumns = """
+        (SELECT system_identifier FROM pg_catalog.pg_control_system()),
         ('x' || pg_catalog.substr(pg_catalog.pg_walfile_name(pg_catalog.pg_current_wal_insert_lsn()), 1, 8))::pg_catalog.bit(32)::pg_catalog.int4,
         pg_catalog.pg_wal_lsn_diff(pg_catalog.pg_last_wal_replay_lsn(), '0/0')::pg_catalog.int8,
         pg_catalog.pg_postmaster_start_time()
@@ -24,20 +26,32 @@ internal static class TransactionQueries
         {IncarnationColumns}
         """;
 
-    private const string IncarnationSql = $"SELECT {IncarnationColumns} WHERE NOT pg_catalog.pg_is_in_recovery()";
+    private const string IncarnationSql = $"SELECT {IncarnationColumns}";
+
+    private const string StatisticsSinceColumn = ", pg_catalog.pg_stat_get_bgwriter_stat_reset_time()";
+
+    // Most of these questions are errors on a standby.
+    private const string OnPrimary = " WHERE NOT pg_catalog.pg_is_in_recovery()";
 
     private const string StatusSql = "SELECT pg_catalog.pg_xact_status($1::pg_catalog.text::pg_catalog.xid8)";
 
     // A backend that waits for synchronous replication has committed on its server, and ending its wait would acknowledge what a failover may
-    // still lose: it is left alone. One that idles in the transaction never got the COMMIT and never must.
+    // still lose: it is left alone. One that idles in the transaction never got the COMMIT and never must. As long as the server has not recovered,
+    // a transaction id belongs to one backend, whoever has used the process id before.
     private const string FenceSql = """
         SELECT pg_catalog.pg_terminate_backend(pid) FROM pg_catalog.pg_stat_activity
         WHERE pid = $1 AND backend_xid = ($2::pg_catalog.text::pg_catalog.xid8)::pg_catalog.xid AND state LIKE 'idle in transaction%'
         """;
 
-    internal static NpgsqlCommand ReadIdentity(NpgsqlConnection connection) => new(IdentitySql, connection);
+    internal static NpgsqlCommand ReadIdentity(NpgsqlConnection connection)
+        => HasCheapStatistics(connection)
+            ? new(IdentitySql + StatisticsSinceColumn + OnPrimary, connection)
+            : new(IdentitySql + OnPrimary, connection);
 
-    internal static NpgsqlCommand ReadIncarnation(NpgsqlConnection connection) => new(IncarnationSql, connection);
+    internal static NpgsqlCommand ReadIncarnation(NpgsqlConnection connection)
+        => HasCheapStatistics(connection)
+            ? new(IncarnationSql + StatisticsSinceColumn + OnPrimary, connection)
+            : new(IncarnationSql + OnPrimary, connection);
 
     internal static NpgsqlCommand ReadStatus(NpgsqlConnection connection, ulong xid)
         => new(StatusSql, connection) { Parameters = { Text(xid) } };
@@ -53,7 +67,12 @@ internal static class TransactionQueries
             row.GetInt32(2));
 
     internal static ServerIncarnation Incarnation(DbDataReader row, int first = 0)
-        => new(row.GetInt32(first), row.IsDBNull(first + 1) ? null : row.GetInt64(first + 1), row.GetDateTime(first + 2));
+        => new(
+            row.GetInt64(first),
+            row.GetInt32(first + 1),
+            row.IsDBNull(first + 2) ? null : row.GetInt64(first + 2),
+            row.GetDateTime(first + 3),
+            row.FieldCount == first + 4 || row.IsDBNull(first + 4) ? null : row.GetDateTime(first + 4));
 
     internal static XidStatus Status(object? answer)
         => answer switch
@@ -63,6 +82,9 @@ internal static class TransactionQueries
             "in progress" => XidStatus.InProgress,
             _ => XidStatus.Forgotten,
         };
+
+    // Before version 15 a process of its own kept them and wrote them to a file for whoever asked.
+    private static bool HasCheapStatistics(NpgsqlConnection connection) => connection.PostgreSqlVersion.Major >= 15;
 
     private static NpgsqlParameter<string> Text(ulong xid)
         => new() { TypedValue = xid.ToString(CultureInfo.InvariantCulture), NpgsqlDbType = NpgsqlDbType.Text };

@@ -39,11 +39,12 @@ internal sealed class ClientShapes(bool connectionBroken)
                 FailureKind.HostUnavailable, "no host of the wanted role is known", exception),
 
             // Npgsql lets these out unwrapped: a slow name resolution (NpgsqlConnector.cs:1364) or type loading (NpgsqlDataSource.cs:292), and, when a
-            // connection breaks under it, the connector's disposed event (NpgsqlConnector.cs:2535). They may also be the application's own, from a
-            // web service it called: they count only where the connection shows the same.
+            // connection breaks under it, the connector's disposed event (NpgsqlConnector.cs:2535), also when its pool closes a connection just as it is
+            // taken, which then still looks open. The others may also be the application's own, from a web service it called: they count only where
+            // the connection shows the same.
             SocketException socket when opening => Connect(exception, socket),
             TimeoutException when opening || connectionBroken => Network(exception, opening),
-            ObjectDisposedException disposed when connectionBroken || (opening && IsConnectorEvent(disposed)) => Network(exception, opening),
+            ObjectDisposedException disposed when connectionBroken || IsConnectorEvent(disposed) => Network(exception, opening),
             SocketException when connectionBroken => Network(exception, opening),
             not null when IsNetworkError(exception) && (opening || connectionBroken) => Network(exception, opening),
             AuthenticationException when opening => Describe(FailureKind.Permanent, "the server could not be authenticated", exception),

@@ -49,6 +49,18 @@ internal sealed partial class LocalCluster
 
     public void Thaw(int node) => _nodes[node].Thaw();
 
+    /// <summary>
+    /// Stops the server's own processes of one kind, as <c>pg_stat_activity.backend_type</c> calls it, until the result is disposed or the server ends:
+    /// without its walwriter nothing but a commit that waits for it flushes WAL, without its walsenders nothing is replicated.
+    /// </summary>
+    public async Task<IDisposable> HoldAsync(int node, string backendType, CancellationToken cancellationToken = default)
+    {
+        await using var admin = await AdminConnectionAsync(node, cancellationToken: cancellationToken);
+        var processes = await ScalarAsync<int[]>(
+            admin, $"select array_agg(pid) from pg_stat_activity where backend_type = '{backendType}'", cancellationToken);
+        return new HeldProcesses(processes);
+    }
+
     public bool IsRunning(int node) => _nodes[node].IsRunning;
 
     /// <summary>Waits until a node lets clients in, for instance after a crash of one backend.</summary>
