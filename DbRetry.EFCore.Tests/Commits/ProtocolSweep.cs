@@ -35,7 +35,7 @@ internal static class ProtocolSweep
         var results = new List<(string, SweepOutcome, Exception?)>();
         foreach (var message in messages)
         {
-            foreach (var moment in message.Sender == Sender.Frontend ? FrontendMoments : BackendMoments)
+            foreach (var moment in Moments(message, action))
             {
                 await bed.ClearAsync();
                 await WarmAsync(options);
@@ -54,6 +54,12 @@ internal static class ProtocolSweep
 
         return results;
     }
+
+    // Behind a silence before COMMIT the server's session lives on and keeps its locks, for as long as the server's own time-outs let it.
+    private static FaultMoment[] Moments(ProxiedMessage message, FaultAction action)
+        => action.Kind is FaultKind.BlackHole && !message.IsCommit ? []
+            : message.Sender == Sender.Frontend ? FrontendMoments
+            : BackendMoments;
 
     private static async Task<IReadOnlyList<ProxiedMessage>> CleanRunAsync(
         RetryBed bed, DbContextOptions<CounterContext> options, SweepOperation operation, bool async)
