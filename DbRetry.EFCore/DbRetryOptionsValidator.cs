@@ -41,7 +41,12 @@ internal static class DbRetryOptionsValidator
                 $"{nameof(DbRetryOptions.CommitVerification)} is {options.CommitVerification}, which is no {nameof(CommitVerification)}.");
         }
 
-        _ = Witnesses.Named(options.WitnessTable);
+        if (!Witnesses.IsName(options.WitnessTable))
+        {
+            throw new ArgumentException(
+                $"{nameof(DbRetryOptions.WitnessTable)} is '{options.WitnessTable}'; {Witnesses.NameRule}", nameof(DbRetryOptions.WitnessTable));
+        }
+
         foreach (var state in options.RetriableSqlStates)
         {
             if (!IsSqlState(state))

@@ -1,5 +1,6 @@
 using DbRetry.EFCore;
 using DbRetry.EFCore.Commits;
+using DbRetry.EFCore.Commits.Witness;
 using DbRetry.EFCore.Hosts;
 using DbRetry.EFCore.Retry;
 using DbRetry.EFCore.Retry.Contention;
@@ -30,6 +31,7 @@ public static class DbRetryServiceCollectionExtensions
         services.TryAddSingleton(Random.Shared);
         services.TryAddSingleton<HostOpener>();
         services.TryAddSingleton<AdmissionGates>();
+        services.TryAddSingleton<WitnessUpkeep>();
         services.TryAddScoped<ContextSettings>();
         services.TryAddScoped<AttemptLog>();
         services.TryAddScoped<AttemptRecorder>();

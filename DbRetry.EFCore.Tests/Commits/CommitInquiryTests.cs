@@ -90,7 +90,7 @@ public class CommitInquiryTests
         for (var round = 0; round < 2; round++)
         {
             Round(inquiry, (null, XidStatus.Forgotten), (Then, XidStatus.InProgress), (Outdated, XidStatus.Aborted));
-            Assert.AreEqual(InquiryStep.Fence, inquiry.Next());
+            Assert.AreEqual(InquiryStep.Settle, inquiry.Next());
             Assert.AreEqual(1, inquiry.Host);
             Assert.AreEqual(InquiryStep.Wait, inquiry.Next());
         }
@@ -116,7 +116,7 @@ public class CommitInquiryTests
         {
             Assert.AreEqual(InquiryStep.Ask, inquiry.Next());
             inquiry.Answered(new("db0", Then, XidStatus.InProgress));
-            Assert.AreEqual(InquiryStep.Fence, inquiry.Next());
+            Assert.AreEqual(InquiryStep.Settle, inquiry.Next());
             if (inquiry.Next() is InquiryStep.Done)
             {
                 break;
@@ -143,7 +143,7 @@ public class CommitInquiryTests
 
     private CommitInquiry Start(int hosts)
         => new(
-            Identity(Then),
+            new StatusProof(Identity(Then)),
             hosts,
             new RecoveryMemory(),
             RetrySettings.From(new DbRetryOptions { MaxRetryCount = 1, FailoverTimeout = TimeSpan.FromSeconds(10) }),

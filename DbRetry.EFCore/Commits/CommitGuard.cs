@@ -1,4 +1,5 @@
 using System.Data.Common;
+using DbRetry.EFCore.Commits.Witness;
 using DbRetry.EFCore.Hosts;
 using DbRetry.EFCore.Retry;
 using DbRetry.EFCore.Seams;
@@ -7,7 +8,7 @@ using Npgsql;
 namespace DbRetry.EFCore.Commits;
 
 /// <summary>Commits, and when the answer is lost, finds out what it was.</summary>
-internal sealed class CommitGuard(ContextSettings context, AttemptLog log, TimeProvider time, Random random)
+internal sealed class CommitGuard(ContextSettings context, AttemptLog log, WitnessUpkeep witnesses, TimeProvider time, Random random)
 {
     /// <summary>How long a cancelled caller is kept waiting for the outcome of a COMMIT that was sent already.</summary>
     internal static readonly TimeSpan CancellationGrace = TimeSpan.FromSeconds(2);
@@ -20,19 +21,23 @@ internal sealed class CommitGuard(ContextSettings context, AttemptLog log, TimeP
     internal void Commit(NpgsqlConnection connection, DbTransaction transaction)
     {
         ThrowIfOver(connection);
-        var identity = IsWorthAnIdentity(connection) ? ReadIdentity(connection) : null;
+        var proof = Prepare(connection);
         log.Enter(AttemptPhase.Committing);
         try
         {
             using var limit = AnswerLimit.Start(connection, time);
-            transaction.Commit();
+            if (proof is null)
+            {
+                transaction.Commit();
+            }
+            else
+            {
+                proof.Commit(connection, transaction);
+            }
         }
         catch (Exception exception) when (IsInDoubt(connection, exception))
         {
-            if (Verifier(connection, identity, exception) is { } verifier)
-            {
-                Conclude(identity!, verifier.Verify(identity!), exception);
-            }
+            Conclude(proof!, Verifier(connection, proof, exception).Verify(), exception);
         }
 
         log.Enter(AttemptPhase.None);
@@ -43,27 +48,24 @@ internal sealed class CommitGuard(ContextSettings context, AttemptLog log, TimeP
     internal async Task CommitAsync(NpgsqlConnection connection, DbTransaction transaction, CancellationToken cancellationToken)
     {
         ThrowIfOver(connection);
-        var identity = IsWorthAnIdentity(connection) ? await ReadIdentityAsync(connection, cancellationToken).ConfigureAwait(false) : null;
+        var proof = await PrepareAsync(connection, cancellationToken).ConfigureAwait(false);
         cancellationToken.ThrowIfCancellationRequested();
         log.Enter(AttemptPhase.Committing);
         try
         {
             using var limit = AnswerLimit.Start(connection, time);
-            await AnswerAsync(connection, transaction, cancellationToken).ConfigureAwait(false);
+            await AnswerAsync(connection, transaction, proof, cancellationToken).ConfigureAwait(false);
         }
         catch (Exception exception) when (IsInDoubt(connection, exception))
         {
-            if (Verifier(connection, identity, exception) is { } verifier)
+            var answer = await VerifyAsync(Verifier(connection, proof, exception), cancellationToken).ConfigureAwait(false);
+            if (answer.Verdict is CommitVerdict.NotCommitted)
             {
-                var answer = await VerifyAsync(verifier, identity!, cancellationToken).ConfigureAwait(false);
-                if (answer.Verdict is CommitVerdict.NotCommitted)
-                {
-                    log.Enter(AttemptPhase.InTransaction);
-                    cancellationToken.ThrowIfCancellationRequested();
-                }
-
-                Conclude(identity!, answer, exception);
+                log.Enter(AttemptPhase.InTransaction);
+                cancellationToken.ThrowIfCancellationRequested();
             }
+
+            Conclude(proof!, answer, exception);
         }
 
         log.Enter(AttemptPhase.None);
@@ -71,9 +73,10 @@ internal sealed class CommitGuard(ContextSettings context, AttemptLog log, TimeP
 
     // The token must not reach the driver: it would ask the server to cancel, and a COMMIT that waits for a synchronous standby then succeeds
     // although a failover may lose it (PostgreSQL: "canceling wait for synchronous replication due to user request").
-    private async Task AnswerAsync(NpgsqlConnection connection, DbTransaction transaction, CancellationToken cancellationToken)
+    private async Task AnswerAsync(
+        NpgsqlConnection connection, DbTransaction transaction, ICommitProof? proof, CancellationToken cancellationToken)
     {
-        var commit = transaction.CommitAsync(CancellationToken.None);
+        var commit = proof?.CommitAsync(connection, transaction) ?? transaction.CommitAsync(CancellationToken.None);
         if (!cancellationToken.CanBeCanceled || commit.IsCompleted)
         {
             await commit.ConfigureAwait(false);
@@ -98,7 +101,7 @@ internal sealed class CommitGuard(ContextSettings context, AttemptLog log, TimeP
         }
     }
 
-    private static async Task<CommitAnswer> VerifyAsync(CommitVerifier verifier, TransactionIdentity identity, CancellationToken cancellationToken)
+    private static async Task<CommitAnswer> VerifyAsync(CommitVerifier verifier, CancellationToken cancellationToken)
     {
         using var grace = new CancellationTokenSource();
         var registration = cancellationToken.Register(() => grace.CancelAfter(CancellationGrace));
@@ -106,7 +109,7 @@ internal sealed class CommitGuard(ContextSettings context, AttemptLog log, TimeP
         {
             try
             {
-                return await verifier.VerifyAsync(identity, grace.Token).ConfigureAwait(false);
+                return await verifier.VerifyAsync(grace.Token).ConfigureAwait(false);
             }
             catch (OperationCanceledException)
             {
@@ -129,11 +132,42 @@ internal sealed class CommitGuard(ContextSettings context, AttemptLog log, TimeP
         }
     }
 
-    private bool IsWorthAnIdentity(NpgsqlConnection connection)
-        => log.MayHaveWritten
-            && Settings.CommitVerification is CommitVerification.TransactionStatus
-            && connection.PostgreSqlVersion.Major >= 13
-            && !connection.PostgresParameters.ContainsKey("crdb_version");
+    private ICommitProof? Prepare(NpgsqlConnection connection)
+    {
+        switch (Kind(connection))
+        {
+            case CommitVerification.TransactionStatus:
+                return new StatusProof(ReadIdentity(connection));
+            case CommitVerification.Witness:
+                witnesses.EnsureTable(connection, Settings.WitnessTable);
+                return new WitnessProof(witnesses, Settings.WitnessTable, connection.ProcessID, Settings.FailoverTimeout);
+            default:
+                return null;
+        }
+    }
+
+    private async ValueTask<ICommitProof?> PrepareAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
+    {
+        switch (Kind(connection))
+        {
+            case CommitVerification.TransactionStatus:
+                return new StatusProof(await ReadIdentityAsync(connection, cancellationToken).ConfigureAwait(false));
+            case CommitVerification.Witness:
+                await witnesses.EnsureTableAsync(connection, Settings.WitnessTable, cancellationToken).ConfigureAwait(false);
+                return new WitnessProof(witnesses, Settings.WitnessTable, connection.ProcessID, Settings.FailoverTimeout);
+            default:
+                return null;
+        }
+    }
+
+    // A transaction in which nothing was written that EF knows of costs nothing.
+    private CommitVerification Kind(NpgsqlConnection connection)
+        => !log.MayHaveWritten ? CommitVerification.Surface
+            : Settings.CommitVerification is CommitVerification.TransactionStatus && !KnowsStatus(connection) ? CommitVerification.Surface
+            : Settings.CommitVerification;
+
+    private static bool KnowsStatus(NpgsqlConnection connection)
+        => connection.PostgreSqlVersion.Major >= 13 && !connection.PostgresParameters.ContainsKey("crdb_version");
 
     private TransactionIdentity ReadIdentity(NpgsqlConnection connection)
     {
@@ -198,8 +232,10 @@ internal sealed class CommitGuard(ContextSettings context, AttemptLog log, TimeP
     private ServerAnswer Answer(Exception exception)
         => FailureClassifier.Classify(exception, AttemptPhase.Committing, connectionBroken: true, Settings.Rules).Answer;
 
-    /// <summary>Who can settle the doubt; <see langword="null"/> when it was settled without asking.</summary>
-    private CommitVerifier? Verifier(NpgsqlConnection connection, TransactionIdentity? identity, Exception exception)
+    /// <summary>Who can settle the doubt.</summary>
+    /// <exception cref="TransactionLostException">It is settled without asking: nothing was committed.</exception>
+    /// <exception cref="CommitOutcomeUnknownException">Nobody can.</exception>
+    private CommitVerifier Verifier(NpgsqlConnection connection, ICommitProof? proof, Exception exception)
     {
         log.Lost(exception);
         var since = time.GetTimestamp();
@@ -210,8 +246,8 @@ internal sealed class CommitGuard(ContextSettings context, AttemptLog log, TimeP
         }
 
         if (Settings.CommitVerification is CommitVerification.None
-            || identity is { Xid: null }
-            || (identity is null && Answer(exception) is ServerAnswer.SessionEnded))
+            || proof is { WroteNothing: true }
+            || (proof is null && Answer(exception) is ServerAnswer.SessionEnded))
         {
             // Nobody wants to know, there was nothing to commit, or the server ended the session instead: a COMMIT that is a simple query of its
             // own is not interrupted once it has taken effect (see ServerAnswer).
@@ -219,17 +255,17 @@ internal sealed class CommitGuard(ContextSettings context, AttemptLog log, TimeP
             throw TransactionLostException.NotCommitted(log.Host, exception);
         }
 
-        if (identity is null)
+        if (proof is null)
         {
             throw new CommitOutcomeUnknownException(log.Host?.ToString(), exception);
         }
 
         var host = log.Host ?? new HostRef(new CallersRoute(connection), 0);
         host.Distrust();
-        return new CommitVerifier(host.Route, connection, Settings, time, random, since);
+        return new CommitVerifier(proof, host.Route, connection, Settings, time, random, since);
     }
 
-    private void Conclude(TransactionIdentity identity, CommitAnswer answer, Exception exception)
+    private void Conclude(ICommitProof proof, CommitAnswer answer, Exception exception)
     {
         switch (answer.Verdict)
         {
@@ -239,7 +275,7 @@ internal sealed class CommitGuard(ContextSettings context, AttemptLog log, TimeP
                 log.Enter(AttemptPhase.InTransaction);
                 throw TransactionLostException.NotCommitted(log.Host, exception);
             default:
-                throw new CommitOutcomeUnknownException(log.Host?.ToString(), identity.Xid, answer.Answers, exception);
+                throw new CommitOutcomeUnknownException(log.Host?.ToString(), proof.Xid, answer.Answers, exception);
         }
     }
 }

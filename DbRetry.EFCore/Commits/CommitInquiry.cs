@@ -8,8 +8,8 @@ internal enum InquiryStep
     /// <summary>Ask the host <see cref="CommitInquiry.Host"/>.</summary>
     Ask,
 
-    /// <summary>End the backend that idles in the transaction, on <see cref="CommitInquiry.Host"/>, so that it can never commit.</summary>
-    Fence,
+    /// <summary>End the transaction if it is still open, on <see cref="CommitInquiry.Host"/>, so that it can never commit.</summary>
+    Settle,
 
     /// <summary>Wait for <see cref="CommitInquiry.Delay"/>, then go on.</summary>
     Wait,
@@ -23,14 +23,14 @@ internal enum InquiryStep
 /// decides what to do; <see cref="CommitVerifier"/> does it.
 /// </summary>
 internal sealed class CommitInquiry(
-    TransactionIdentity identity, int hosts, RecoveryMemory memory, RetrySettings settings, TimeProvider time, Random random, long since)
+    ICommitProof proof, int hosts, RecoveryMemory memory, RetrySettings settings, TimeProvider time, Random random, long since)
 {
     private readonly List<string> _answers = [];
     private CommitEvidence? _best;
     private int _bestHost;
     private int _next;
     private int _waits;
-    private bool _fenced;
+    private bool _settling;
     private bool _contradicted;
 
     internal int Host { get; private set; }
@@ -44,6 +44,11 @@ internal sealed class CommitInquiry(
 
     internal InquiryStep Next()
     {
+        if (Verdict is CommitVerdict.Committed or CommitVerdict.NotCommitted)
+        {
+            return InquiryStep.Done;
+        }
+
         if (_next < hosts)
         {
             if (_next == 0)
@@ -63,12 +68,11 @@ internal sealed class CommitInquiry(
             return InquiryStep.Done;
         }
 
-        // After a recovery there is no old backend.
-        if (Verdict is CommitVerdict.InProgress && !_fenced && _best!.Server!.Value.HasNotRecoveredSince(identity.Server))
+        if (Verdict is CommitVerdict.InProgress && !_settling && proof.CanSettle(_best!.Server!.Value))
         {
-            _fenced = true;
+            _settling = true;
             Host = _bestHost;
-            return InquiryStep.Fence;
+            return InquiryStep.Settle;
         }
 
         var left = settings.FailoverTimeout - time.GetElapsedTime(since);
@@ -81,7 +85,7 @@ internal sealed class CommitInquiry(
         var delay = RetryDelays.Next(settings, FailureKind.HostUnavailable, ++_waits, random.NextDouble());
         Delay = delay < left ? delay : left;
         _next = 0;
-        _fenced = false;
+        _settling = false;
         return InquiryStep.Wait;
     }
 
@@ -93,7 +97,7 @@ internal sealed class CommitInquiry(
             return;
         }
 
-        if (server.SystemIdentifier != identity.Server.SystemIdentifier)
+        if (!proof.Concerns(server))
         {
             _answers.Add($"{evidence.Host} is of another cluster");
             return;
@@ -118,11 +122,12 @@ internal sealed class CommitInquiry(
         _bestHost = Host;
     }
 
+    /// <summary>Takes in what is known after <see cref="InquiryStep.Settle"/>.</summary>
+    internal void Settled(CommitVerdict verdict) => Verdict = verdict;
+
     internal void Failed(string host, string reason) => _answers.Add($"{host} cannot be asked: {reason}");
 
-    private CommitVerdict Judge(CommitEvidence evidence) => CommitVerdicts.Decide(identity, evidence, memory.Seen);
+    private CommitVerdict Judge(CommitEvidence evidence) => proof.Judge(evidence, memory.Seen);
 
-    // A primary of an older timeline is not the one that survived, which may still turn up. Anything else will not change by waiting.
-    private bool IsHopeless()
-        => _best?.Server is { } server && Verdict is CommitVerdict.Unknown && server.Timeline >= identity.Server.Timeline;
+    private bool IsHopeless() => _best?.Server is { } server && Verdict is CommitVerdict.Unknown && proof.StaysUnknown(server);
 }

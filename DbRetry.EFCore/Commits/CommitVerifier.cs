@@ -5,13 +5,14 @@ using Npgsql;
 namespace DbRetry.EFCore.Commits;
 
 /// <summary>Establishes the outcome of a transaction over connections of its own.</summary>
-internal sealed class CommitVerifier(HostRoute route, NpgsqlConnection lost, RetrySettings settings, TimeProvider time, Random random, long since)
+internal sealed class CommitVerifier(
+    ICommitProof proof, HostRoute route, NpgsqlConnection lost, RetrySettings settings, TimeProvider time, Random random, long since)
 {
     private readonly RecoveryMemory _memory = RecoveryMemory.Of(route.Cluster);
 
-    internal CommitAnswer Verify(TransactionIdentity identity)
+    internal CommitAnswer Verify()
     {
-        var inquiry = new CommitInquiry(identity, route.Cluster.Hosts.Length, _memory, settings, time, random, since);
+        var inquiry = new CommitInquiry(proof, route.Cluster.Hosts.Length, _memory, settings, time, random, since);
         while (true)
         {
             switch (inquiry.Next())
@@ -19,7 +20,7 @@ internal sealed class CommitVerifier(HostRoute route, NpgsqlConnection lost, Ret
                 case InquiryStep.Ask:
                     try
                     {
-                        inquiry.Answered(Ask(identity, inquiry.Host));
+                        inquiry.Answered(Ask(inquiry.Host));
                     }
                     catch (Exception exception)
                     {
@@ -27,10 +28,10 @@ internal sealed class CommitVerifier(HostRoute route, NpgsqlConnection lost, Ret
                     }
 
                     break;
-                case InquiryStep.Fence:
+                case InquiryStep.Settle:
                     try
                     {
-                        Fence(identity, inquiry.Host);
+                        inquiry.Settled(Settle(inquiry.Host));
                     }
                     catch (NpgsqlException)
                     {
@@ -47,9 +48,9 @@ internal sealed class CommitVerifier(HostRoute route, NpgsqlConnection lost, Ret
         }
     }
 
-    internal async Task<CommitAnswer> VerifyAsync(TransactionIdentity identity, CancellationToken cancellationToken)
+    internal async Task<CommitAnswer> VerifyAsync(CancellationToken cancellationToken)
     {
-        var inquiry = new CommitInquiry(identity, route.Cluster.Hosts.Length, _memory, settings, time, random, since);
+        var inquiry = new CommitInquiry(proof, route.Cluster.Hosts.Length, _memory, settings, time, random, since);
         while (true)
         {
             cancellationToken.ThrowIfCancellationRequested();
@@ -58,7 +59,7 @@ internal sealed class CommitVerifier(HostRoute route, NpgsqlConnection lost, Ret
                 case InquiryStep.Ask:
                     try
                     {
-                        inquiry.Answered(await AskAsync(identity, inquiry.Host, cancellationToken).ConfigureAwait(false));
+                        inquiry.Answered(await AskAsync(inquiry.Host, cancellationToken).ConfigureAwait(false));
                     }
                     catch (Exception exception) when (!cancellationToken.IsCancellationRequested)
                     {
@@ -66,10 +67,10 @@ internal sealed class CommitVerifier(HostRoute route, NpgsqlConnection lost, Ret
                     }
 
                     break;
-                case InquiryStep.Fence:
+                case InquiryStep.Settle:
                     try
                     {
-                        await FenceAsync(identity, inquiry.Host, cancellationToken).ConfigureAwait(false);
+                        inquiry.Settled(await SettleAsync(inquiry.Host, cancellationToken).ConfigureAwait(false));
                     }
                     catch (NpgsqlException)
                     {
@@ -86,53 +87,32 @@ internal sealed class CommitVerifier(HostRoute route, NpgsqlConnection lost, Ret
         }
     }
 
-    private CommitEvidence Ask(TransactionIdentity identity, int host)
+    private CommitEvidence Ask(int host)
     {
         using var connection = Connection(host);
         connection.Open();
-        var server = ReadIncarnation(connection);
-        if (server is null)
+        if (ReadIncarnation(connection) is not { } server)
         {
             return new(Name(host), null, XidStatus.Forgotten);
         }
 
-        _memory.Note(server.Value);
-        using var command = TransactionQueries.ReadStatus(connection, identity.Xid!.Value);
-        try
-        {
-            return new(Name(host), server, TransactionQueries.Status(command.ExecuteScalar()));
-        }
-        catch (PostgresException exception) when (IsInTheFuture(exception))
-        {
-            return new(Name(host), server, XidStatus.InTheFuture);
-        }
+        _memory.Note(server);
+        return new(Name(host), server, proof.Ask(connection));
     }
 
-    private async Task<CommitEvidence> AskAsync(TransactionIdentity identity, int host, CancellationToken cancellationToken)
+    private async Task<CommitEvidence> AskAsync(int host, CancellationToken cancellationToken)
     {
         var connection = Connection(host);
         await using (connection.ConfigureAwait(false))
         {
             await connection.OpenAsync(cancellationToken).ConfigureAwait(false);
-            var server = await ReadIncarnationAsync(connection, cancellationToken).ConfigureAwait(false);
-            if (server is null)
+            if (await ReadIncarnationAsync(connection, cancellationToken).ConfigureAwait(false) is not { } server)
             {
                 return new(Name(host), null, XidStatus.Forgotten);
             }
 
-            _memory.Note(server.Value);
-            var command = TransactionQueries.ReadStatus(connection, identity.Xid!.Value);
-            await using (command.ConfigureAwait(false))
-            {
-                try
-                {
-                    return new(Name(host), server, TransactionQueries.Status(await command.ExecuteScalarAsync(cancellationToken).ConfigureAwait(false)));
-                }
-                catch (PostgresException exception) when (IsInTheFuture(exception))
-                {
-                    return new(Name(host), server, XidStatus.InTheFuture);
-                }
-            }
+            _memory.Note(server);
+            return new(Name(host), server, await proof.AskAsync(connection, cancellationToken).ConfigureAwait(false));
         }
     }
 
@@ -156,25 +136,20 @@ internal sealed class CommitVerifier(HostRoute route, NpgsqlConnection lost, Ret
         }
     }
 
-    private void Fence(TransactionIdentity identity, int host)
+    private CommitVerdict Settle(int host)
     {
         using var connection = Connection(host);
         connection.Open();
-        using var command = TransactionQueries.EndIdleBackend(connection, identity.ProcessId, identity.Xid!.Value);
-        command.ExecuteNonQuery();
+        return proof.Settle(connection);
     }
 
-    private async Task FenceAsync(TransactionIdentity identity, int host, CancellationToken cancellationToken)
+    private async Task<CommitVerdict> SettleAsync(int host, CancellationToken cancellationToken)
     {
         var connection = Connection(host);
         await using (connection.ConfigureAwait(false))
         {
             await connection.OpenAsync(cancellationToken).ConfigureAwait(false);
-            var command = TransactionQueries.EndIdleBackend(connection, identity.ProcessId, identity.Xid!.Value);
-            await using (command.ConfigureAwait(false))
-            {
-                await command.ExecuteNonQueryAsync(cancellationToken).ConfigureAwait(false);
-            }
+            return await proof.SettleAsync(connection, cancellationToken).ConfigureAwait(false);
         }
     }
 
@@ -192,9 +167,7 @@ internal sealed class CommitVerifier(HostRoute route, NpgsqlConnection lost, Ret
         inquiry.Failed(Name(inquiry.Host), FailureClassifier.Classify(exception, AttemptPhase.Opening, connectionBroken: true, settings.Rules).Reason);
     }
 
-    private string Name(int host) => route.Cluster.Hosts[host].ToString();
-
-    private static bool IsInTheFuture(PostgresException exception) => exception.SqlState == PostgresErrorCodes.InvalidParameterValue;
+    private string Name(int host) => route.NameOf(host);
 }
 
 /// <summary>What the inquiry found, and what the hosts said.</summary>

@@ -101,7 +101,7 @@ internal sealed class LoneStatements(ContextSettings context, AttemptLog log) : 
         return !result.HasResult
             && !_bare
             && command.Transaction is null
-            && context.Settings!.CommitVerification is CommitVerification.TransactionStatus
+            && context.Settings!.CommitVerification is CommitVerification.TransactionStatus or CommitVerification.Witness
             && eventData.CommandSource is CommandSource.ExecuteUpdate or CommandSource.ExecuteDelete or CommandSource.ExecuteSqlRaw
             && eventData.Context is { Database.AutoTransactionBehavior: not AutoTransactionBehavior.Never }
             && log.Connection is { } connection

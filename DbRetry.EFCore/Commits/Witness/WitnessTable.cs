@@ -43,6 +43,9 @@ internal sealed class WitnessTable
         DropSql = $"DROP TABLE IF EXISTS {_quoted}";
     }
 
+    /// <summary>What a name must be. A longer one would be cut by the server, silently (NAMEDATALEN).</summary>
+    internal const string NameRule = "it must be a table's name of at most 63 bytes, or a schema's and a table's with a point between.";
+
     /// <summary>As the application wrote it.</summary>
     internal string Name { get; }
 
@@ -53,6 +56,10 @@ internal sealed class WitnessTable
     /// <param name="name">A table's name, after its schema's and a point if it is not to be looked up in the search path.</param>
     /// <exception cref="ArgumentException">It is no such name.</exception>
     internal static WitnessTable Named(string name) => Tables.GetOrAdd(name, static name => new WitnessTable(name));
+
+    internal static bool IsName(string? name)
+        => name?.Split('.') is { Length: 1 or 2 } parts
+            && Array.TrueForAll(parts, part => !string.IsNullOrWhiteSpace(part) && !part.Contains('\0', StringComparison.Ordinal) && Encoding.UTF8.GetByteCount(part) <= 63);
 
     internal NpgsqlCommand Exists(NpgsqlConnection connection)
         => new("SELECT pg_catalog.to_regclass($1) IS NOT NULL", connection) { Parameters = { new NpgsqlParameter<string> { TypedValue = _quoted } } };
@@ -119,21 +126,7 @@ internal sealed class WitnessTable
     private static NpgsqlParameter<Guid> Id(Guid id) => new() { TypedValue = id };
 
     private static string Quote(string name)
-    {
-        var quoted = new StringBuilder();
-        var parts = name.Split('.');
-        foreach (var part in parts)
-        {
-            // Longer names are cut by the server, silently: NAMEDATALEN.
-            if (string.IsNullOrWhiteSpace(part) || parts.Length > 2 || part.Contains('\0', StringComparison.Ordinal) || Encoding.UTF8.GetByteCount(part) > 63)
-            {
-                throw new ArgumentException(
-                    $"'{name}' is no name of a table; give a name of at most 63 bytes, or a schema's and a table's with a point between.", nameof(name));
-            }
-
-            quoted.Append(quoted.Length == 0 ? "\"" : ".\"").Append(part.Replace("\"", "\"\"", StringComparison.Ordinal)).Append('"');
-        }
-
-        return quoted.ToString();
-    }
+        => IsName(name)
+            ? string.Join('.', name.Split('.').Select(part => $"\"{part.Replace("\"", "\"\"", StringComparison.Ordinal)}\""))
+            : throw new ArgumentException($"'{name}' is no name of a table: {NameRule}", nameof(name));
 }
