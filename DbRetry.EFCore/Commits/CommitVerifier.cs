@@ -42,7 +42,7 @@ internal sealed class CommitVerifier(HostRoute route, NpgsqlConnection lost, Ret
                     time.Wait(inquiry.Delay);
                     break;
                 default:
-                    return new(inquiry.Verdict, inquiry.Answers);
+                    return Conclude(inquiry);
             }
         }
     }
@@ -81,7 +81,7 @@ internal sealed class CommitVerifier(HostRoute route, NpgsqlConnection lost, Ret
                     await time.WaitAsync(inquiry.Delay, cancellationToken).ConfigureAwait(false);
                     break;
                 default:
-                    return new(inquiry.Verdict, inquiry.Answers);
+                    return Conclude(inquiry);
             }
         }
     }
@@ -184,6 +184,17 @@ internal sealed class CommitVerifier(HostRoute route, NpgsqlConnection lost, Ret
         var connection = (NpgsqlConnection)((ICloneable)lost).Clone();
         route.Bind(connection, host);
         return connection;
+    }
+
+    // What is run again must not go to another primary than the one that was believed.
+    private CommitAnswer Conclude(CommitInquiry inquiry)
+    {
+        if (inquiry.Survivor is { } host)
+        {
+            route.Cluster.Saw(host, HostRole.Primary);
+        }
+
+        return new(inquiry.Verdict, inquiry.Answers);
     }
 
     private void Failed(CommitInquiry inquiry, Exception exception)
