@@ -38,6 +38,7 @@ public class CommitInquiryTests
         inquiry.Answered(new("db1", Then, XidStatus.Committed));
         Assert.AreEqual(InquiryStep.Done, inquiry.Next());
         Assert.AreEqual(CommitVerdict.Committed, inquiry.Verdict);
+        Assert.AreEqual(1, inquiry.Survivor);
         Assert.AreEqual("db0 cannot be asked: it burnt down; db1 (timeline 5) says Committed", inquiry.Answers);
     }
 
@@ -126,6 +127,7 @@ public class CommitInquiryTests
             _time.Advance(inquiry.Delay);
         }
 
+        Assert.IsNull(inquiry.Survivor);
         Assert.AreEqual(TimeSpan.FromSeconds(10), _time.GetElapsedTime(0));
         Assert.AreEqual(CommitVerdict.Unknown, inquiry.Verdict);
     }

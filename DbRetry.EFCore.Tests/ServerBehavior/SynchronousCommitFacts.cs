@@ -59,12 +59,12 @@ public sealed class SynchronousCommitFacts
         await using var proxy = FaultProxy.Start(Primary(database));
         var options = new DbContextOptionsBuilder<CounterContext>()
             .UseNpgsql($"{proxy.Through(Primary(database))};Pooling=false;Command Timeout=1").UseDbRetry(RetryBed.Quick).Options;
-        var held = await _cluster!.HoldAsync(1, "walreceiver", Cancellation);
+        _cluster!.Freeze(1);
         var saving = Task.Run(() => SaveAsync(options, async), Cancellation);
         try
         {
             await Poll.UntilAsync(
-                () => proxy.Messages.Count(message => message.IsSql("pg_terminate_backend")) >= 3,
+                () => saving.IsCompleted || proxy.Messages.Count(message => message.IsSql("pg_terminate_backend")) >= 3,
                 TimeSpan.FromSeconds(30),
                 () => "nobody asks for the outcome",
                 Cancellation);
@@ -72,7 +72,7 @@ public sealed class SynchronousCommitFacts
         }
         finally
         {
-            held.Dispose();
+            _cluster.Thaw(1);
             await saving;
         }
 

@@ -42,6 +42,9 @@ internal sealed class CommitInquiry(
     /// <summary>What was answered in the last round, for the message of the exception.</summary>
     internal string Answers => _answers.Count == 0 ? "no host answered" : string.Join("; ", _answers);
 
+    /// <summary>The host whose word decided; <see langword="null"/> if nobody's did.</summary>
+    internal int? Survivor => Verdict is CommitVerdict.Committed or CommitVerdict.NotCommitted ? _bestHost : null;
+
     internal InquiryStep Next()
     {
         if (Verdict is CommitVerdict.Committed or CommitVerdict.NotCommitted)

@@ -43,7 +43,7 @@ internal sealed class CommitVerifier(
                     time.Wait(inquiry.Delay);
                     break;
                 default:
-                    return new(inquiry.Verdict, inquiry.Answers);
+                    return Conclude(inquiry);
             }
         }
     }
@@ -82,7 +82,7 @@ internal sealed class CommitVerifier(
                     await time.WaitAsync(inquiry.Delay, cancellationToken).ConfigureAwait(false);
                     break;
                 default:
-                    return new(inquiry.Verdict, inquiry.Answers);
+                    return Conclude(inquiry);
             }
         }
     }
@@ -159,6 +159,17 @@ internal sealed class CommitVerifier(
         var connection = (NpgsqlConnection)((ICloneable)lost).Clone();
         route.Bind(connection, host);
         return connection;
+    }
+
+    // What is run again must not go to another primary than the one that was believed.
+    private CommitAnswer Conclude(CommitInquiry inquiry)
+    {
+        if (inquiry.Survivor is { } host)
+        {
+            route.Cluster.Saw(host, HostRole.Primary);
+        }
+
+        return new(inquiry.Verdict, inquiry.Answers);
     }
 
     private void Failed(CommitInquiry inquiry, Exception exception)
