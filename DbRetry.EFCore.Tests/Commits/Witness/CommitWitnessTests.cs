@@ -56,22 +56,6 @@ public sealed class CommitWitnessTests
     [TestMethod]
     [DataRow(false)]
     [DataRow(true)]
-    public async Task The_witness_travels_with_the_COMMIT(bool async)
-    {
-        await using var bed = await RetryBed.CreateAsync(Cancellation);
-        await using var context = bed.Context(Witness, builder => builder.UseNpgsql(bed.Proxy.Through(bed.Database.ConnectionString)));
-        await context.IncrementAsync(async);
-        bed.Proxy.Arm();
-
-        await context.IncrementAsync(async);
-
-        var roundTrips = bed.Proxy.Messages.Count(message => message is { Sender: Sender.Backend, Type: 'Z' });
-        Assert.AreEqual(3, roundTrips, "BEGIN, which is sent with the UPDATE but answered on its own; the UPDATE; witness and COMMIT.");
-    }
-
-    [TestMethod]
-    [DataRow(false)]
-    [DataRow(true)]
     public async Task A_table_that_was_dropped_meanwhile_fails_one_transaction_and_is_created_again(bool async)
     {
         await using var bed = await RetryBed.CreateAsync(Cancellation);
