@@ -31,6 +31,13 @@ public sealed class HostLimitsTests
             expected, new NpgsqlConnectionStringBuilder(settings).LimitTimeout(TimeSpan.FromMilliseconds(hostTimeoutMilliseconds)).Timeout);
 
     [TestMethod]
+    [DataRow("Host=a", GssEncryptionMode.Disable)]
+    [DataRow("Host=a;GSS Encryption Mode=Prefer", GssEncryptionMode.Prefer)]
+    [DataRow("Host=a;GssEncryptionMode=Require", GssEncryptionMode.Require)]
+    public void A_synchronous_open_of_a_silent_host_has_no_second_try_that_waits_for_ever(string settings, GssEncryptionMode expected)
+        => Assert.AreEqual(expected, new NpgsqlConnectionStringBuilder(settings).WithoutSecondTry().GssEncryptionMode);
+
+    [TestMethod]
     public void A_place_in_the_pool_may_be_waited_for_as_long_as_the_connection_string_says()
     {
         Assert.AreEqual(TimeSpan.FromSeconds(15), new NpgsqlConnectionStringBuilder("Host=a").PoolTimeout());

@@ -42,5 +42,5 @@ internal sealed class ConnectionStringRoute : HostRoute
     private static string ForHost(ParsedDsn dsn, string connectionString, HostEndpoint host, int hosts, TimeSpan hostTimeout)
         => hosts == 1
             ? connectionString
-            : new NpgsqlConnectionStringBuilder(dsn.ForHost(host)).LimitTimeout(hostTimeout).ConnectionString;
+            : new NpgsqlConnectionStringBuilder(dsn.ForHost(host)).LimitTimeout(hostTimeout).WithoutSecondTry().ConnectionString;
 }

@@ -13,6 +13,21 @@ internal static class HostLimits
         return settings;
     }
 
+    /// <summary>Leaves out the second way to connect that Npgsql tries after any failure of the first, unless the application asked for it.</summary>
+    /// <remarks>
+    /// The second try gets what is left of the time. After a silence that is less than a millisecond, which becomes 0, which is no limit: a synchronous open
+    /// then waits for ever (npgsql 10.0.0, NpgsqlConnector.cs, OpenCore; NpgsqlReadBuffer.cs, Timeout; Hosts/UnreachableHostTests).
+    /// </remarks>
+    internal static NpgsqlConnectionStringBuilder WithoutSecondTry(this NpgsqlConnectionStringBuilder settings)
+    {
+        if (!settings.ShouldSerialize("GSS Encryption Mode"))
+        {
+            settings.GssEncryptionMode = GssEncryptionMode.Disable;
+        }
+
+        return settings;
+    }
+
     /// <summary>Npgsql has one <c>Timeout</c> for connecting and for waiting for a place in the pool; 0 is no limit.</summary>
     internal static TimeSpan PoolTimeout(this NpgsqlConnectionStringBuilder settings)
         => settings.Timeout == 0 ? TimeSpan.MaxValue : TimeSpan.FromSeconds(settings.Timeout);
