@@ -37,6 +37,28 @@ public sealed class CommitGuardTests
     [TestMethod]
     [DataRow(false)]
     [DataRow(true)]
+    public async Task A_transaction_that_was_rolled_back_before_is_not_taken_for_a_lost_one_and_run_again(bool async)
+    {
+        await using var bed = await RetryBed.CreateAsync(Cancellation);
+        await using var context = bed.Context();
+        var attempts = 0;
+
+        await Assert.ThrowsAsync<InvalidOperationException>(() => context.Database.CreateExecutionStrategy().RunAsync(async, async () =>
+        {
+            attempts++;
+            await using var transaction = await context.BeginAsync(async);
+            await context.IncrementAsync(async);
+            await transaction.RollbackAsync(Cancellation);
+            await transaction.CommitAsync(async);
+        }));
+
+        Assert.AreEqual(1, attempts);
+        Assert.AreEqual((0L, 0L), await bed.AppliedAsync());
+    }
+
+    [TestMethod]
+    [DataRow(false)]
+    [DataRow(true)]
     public async Task The_failure_that_it_names_is_the_first_one_and_not_its_consequence_25P02(bool async)
     {
         await using var bed = await RetryBed.CreateAsync(Cancellation);

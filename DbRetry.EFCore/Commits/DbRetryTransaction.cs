@@ -34,8 +34,17 @@ internal sealed class DbRetryTransaction : RelationalTransaction
         _connection = (NpgsqlConnection)connection.DbConnection;
     }
 
+    // Committed or rolled back before: the driver says so. A transaction that was lost is still the current one (ReopenRefusingConnection).
+    private bool IsOver => !ReferenceEquals(Connection.CurrentTransaction, this);
+
     public override void Commit()
     {
+        if (IsOver)
+        {
+            base.Commit();
+            return;
+        }
+
         var start = DateTimeOffset.UtcNow;
         var stopwatch = Stopwatch.GetTimestamp();
         try
@@ -58,6 +67,12 @@ internal sealed class DbRetryTransaction : RelationalTransaction
 
     public override async Task CommitAsync(CancellationToken cancellationToken = default)
     {
+        if (IsOver)
+        {
+            await base.CommitAsync(cancellationToken).ConfigureAwait(false);
+            return;
+        }
+
         var start = DateTimeOffset.UtcNow;
         var stopwatch = Stopwatch.GetTimestamp();
         try
