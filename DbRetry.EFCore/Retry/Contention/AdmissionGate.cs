@@ -8,7 +8,7 @@ namespace DbRetry.EFCore.Retry.Contention;
 internal sealed class AdmissionGate(TimeProvider time)
 {
     /// <summary>Far longer than a queue of units takes that are short enough to fight over a row.</summary>
-    internal static readonly TimeSpan LongestWait = TimeSpan.FromSeconds(2);
+    internal static readonly TimeSpan LongestWait = TimeSpan.FromSeconds(10);
 
     private readonly Lock _lock = new();
     private readonly AdmissionWidth _width = new();
