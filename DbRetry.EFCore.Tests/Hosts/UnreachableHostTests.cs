@@ -45,7 +45,7 @@ public sealed class UnreachableHostTests
                 Once(options =>
                 {
                     options.TargetSession = TargetSession.PreferStandby;
-                    options.HostTimeout = TimeSpan.FromSeconds(1);
+                    options.HostTimeout = TimeSpan.FromSeconds(3);
                 }));
             Assert.AreEqual(2, await context.NodeAsync(bed.Cluster, async, Cancellation));
         }
