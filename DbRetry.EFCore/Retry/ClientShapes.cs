@@ -21,7 +21,8 @@ internal sealed class ClientShapes(bool connectionBroken)
     /// Whether the connector is of no use although it counts as open: its event is disposed when a first, encrypted way to connect was cut and a plain one
     /// then succeeded (npgsql 10.0.0; ServerBehavior/HalfDeadConnectorFacts). Nothing is sent any more on it that follows BEGIN.
     /// </summary>
-    internal static bool IsHalfDead(Exception exception) => exception is ObjectDisposedException disposed && IsConnectorEvent(disposed);
+    internal static bool IsHalfDead(Exception exception)
+        => exception is ObjectDisposedException { ObjectName: { } name } && name == typeof(ManualResetEventSlim).FullName;
 
     /// <summary>The failure that the exception is by its own shape and that of the exception directly inside it, if it is one.</summary>
     internal Failure? Recognise(Exception exception, bool opening)
@@ -44,7 +45,7 @@ internal sealed class ClientShapes(bool connectionBroken)
             // the connection shows the same.
             SocketException socket when opening => Connect(exception, socket),
             TimeoutException when opening || connectionBroken => Network(exception, opening),
-            ObjectDisposedException disposed when connectionBroken || IsConnectorEvent(disposed) => Network(exception, opening),
+            ObjectDisposedException when connectionBroken || IsHalfDead(exception) => Network(exception, opening),
             SocketException when connectionBroken => Network(exception, opening),
             not null when IsNetworkError(exception) && (opening || connectionBroken) => Network(exception, opening),
             AuthenticationException when opening => Describe(FailureKind.Permanent, "the server could not be authenticated", exception),
@@ -92,7 +93,4 @@ internal sealed class ClientShapes(bool connectionBroken)
     /// <summary>Files have exceptions of their own beneath IOException; a missing certificate stays missing.</summary>
     private static bool IsNetworkError(Exception exception)
         => exception.GetType() == typeof(IOException) || exception is EndOfStreamException;
-
-    private static bool IsConnectorEvent(ObjectDisposedException disposed)
-        => disposed.ObjectName == typeof(ManualResetEventSlim).FullName;
 }
