@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using System.Net;
 using System.Net.Sockets;
+using DbRetry.EFCore.Tests.Support.Cluster;
 using Npgsql;
 
 namespace DbRetry.EFCore.Tests.Support.Faults;
@@ -15,6 +16,7 @@ internal sealed class FaultProxy : IAsyncDisposable
     private readonly ConcurrentDictionary<int, Task> _serving = new();
     private readonly FaultScript _script = new();
     private readonly Lock _listenerLock = new();
+    private readonly PortReservation _port = PortReservation.Take();
     private long _latencyTicks;
     private int _lastConnection;
     private Socket _listener;
@@ -26,13 +28,12 @@ internal sealed class FaultProxy : IAsyncDisposable
     private FaultProxy(EndPoint target)
     {
         _target = target;
-        _listener = Bind(0);
-        Port = ((IPEndPoint)_listener.LocalEndPoint!).Port;
+        _listener = Bind(Port);
         _listener.Listen();
         _accepting = AcceptAsync(_listener);
     }
 
-    public int Port { get; }
+    public int Port => _port.Port;
 
     /// <summary>Where new connections go.</summary>
     public EndPoint Target
@@ -150,6 +151,7 @@ internal sealed class FaultProxy : IAsyncDisposable
             connection.Dispose();
         }
         await Task.WhenAll(_serving.Values);
+        _port.Dispose();
     }
 
     private static Socket Bind(int port)
