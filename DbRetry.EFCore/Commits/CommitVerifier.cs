@@ -1,3 +1,4 @@
+using DbRetry.EFCore.Diagnostics;
 using DbRetry.EFCore.Hosts;
 using DbRetry.EFCore.Retry;
 using Npgsql;
@@ -9,6 +10,7 @@ internal sealed class CommitVerifier(
     ICommitProof proof, HostRoute route, NpgsqlConnection lost, RetrySettings settings, TimeProvider time, Random random, long since)
 {
     private readonly RecoveryMemory _memory = RecoveryMemory.Of(route.Cluster);
+    private readonly long _askedAt = time.GetTimestamp();
 
     internal CommitAnswer Verify()
     {
@@ -169,6 +171,14 @@ internal sealed class CommitVerifier(
             route.Cluster.Saw(host, HostRole.Primary);
         }
 
+        RetryInstruments.Verified(
+            inquiry.Verdict switch
+            {
+                CommitVerdict.Committed => "committed",
+                CommitVerdict.NotCommitted => "not_committed",
+                _ => "unknown",
+            },
+            time.GetElapsedTime(_askedAt));
         return new(inquiry.Verdict, inquiry.Answers);
     }
 

@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using System.Collections.Immutable;
+using DbRetry.EFCore.Diagnostics;
 using DbRetry.EFCore.Dsn;
 using DbRetry.EFCore.Retry;
 
@@ -24,6 +25,7 @@ internal sealed class Cluster
     private readonly ConcurrentDictionary<(int Host, int ProcessId), HostRole> _sessionRoles = new();
     private readonly ConcurrentDictionary<int, RetryBudget> _budgets = new();
     private int _primary = -1;
+    private int _latestPrimary = -1;
 
     internal Cluster(ImmutableArray<HostEndpoint> hosts)
     {
@@ -58,6 +60,10 @@ internal sealed class Cluster
             if (Primary != host)
             {
                 Volatile.Write(ref _primary, host);
+                if (Interlocked.Exchange(ref _latestPrimary, host) is >= 0 and var before && before != host)
+                {
+                    RetryInstruments.FailedOver(Hosts[host].Host, Hosts[host].Port);
+                }
             }
         }
         else

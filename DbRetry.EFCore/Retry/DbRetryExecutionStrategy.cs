@@ -1,3 +1,4 @@
+using DbRetry.EFCore.Diagnostics;
 using DbRetry.EFCore.Hosts;
 using DbRetry.EFCore.Retry.Contention;
 using DbRetry.EFCore.Seams;
@@ -89,6 +90,7 @@ internal sealed class DbRetryExecutionStrategy(
         {
             admission?.Enter();
             log.BeginAttempt();
+            using var activity = AttemptActivity.Start(unit?.Failures ?? 0);
             try
             {
                 var result = operation(Context, state);
@@ -100,6 +102,7 @@ internal sealed class DbRetryExecutionStrategy(
                 RetryMetrics.ReportFailure();
                 unit ??= new RetryUnit(settings, log, time, random);
                 unit.Judge(exception);
+                unit.Report(activity);
                 EndTransaction();
                 admission = Left(admission, state, operation, unit);
 
@@ -122,6 +125,7 @@ internal sealed class DbRetryExecutionStrategy(
                 }
             }
 
+            activity?.Stop();
             var delay = Delay(unit, admission);
             dependencies.Logger.ExecutionStrategyRetrying(unit.Exceptions, delay, async: false);
             time.Wait(delay);
@@ -167,6 +171,7 @@ internal sealed class DbRetryExecutionStrategy(
             }
 
             log.BeginAttempt();
+            using var activity = AttemptActivity.Start(unit?.Failures ?? 0);
             try
             {
                 var result = await operation(Context, state, cancellationToken).ConfigureAwait(true);
@@ -178,6 +183,7 @@ internal sealed class DbRetryExecutionStrategy(
                 RetryMetrics.ReportFailure();
                 unit ??= new RetryUnit(settings, log, time, random);
                 unit.Judge(exception);
+                unit.Report(activity);
                 await EndTransactionAsync().ConfigureAwait(true);
                 admission = Left(admission, state, operation, unit);
 
@@ -200,6 +206,7 @@ internal sealed class DbRetryExecutionStrategy(
                 }
             }
 
+            activity?.Stop();
             var delay = Delay(unit, admission);
             dependencies.Logger.ExecutionStrategyRetrying(unit.Exceptions, delay, async: true);
             await time.WaitAsync(delay, cancellationToken).ConfigureAwait(true);

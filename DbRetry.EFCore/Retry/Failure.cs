@@ -16,4 +16,17 @@ internal readonly record struct Failure(FailureKind Kind, string Reason, string?
     /// this is what decides: a cancelled or a permanently failing unit can be in doubt as well, and is not repeated all the same.
     /// </summary>
     internal bool IsRetriable => Kind is not (FailureKind.Permanent or FailureKind.Cancelled or FailureKind.OutcomeUnknown);
+
+    /// <summary><see cref="Kind"/> as telemetry spells it.</summary>
+    internal string KindName => Kind switch
+    {
+        FailureKind.Cancelled => "cancelled",
+        FailureKind.Conflict => "conflict",
+        FailureKind.LostConnection => "lost_connection",
+        FailureKind.HostUnavailable => "host_unavailable",
+        FailureKind.ReadOnlyHost => "read_only_host",
+        FailureKind.OutcomeUnknown => "outcome_unknown",
+        FailureKind.Declared => "declared",
+        _ => "permanent",
+    };
 }

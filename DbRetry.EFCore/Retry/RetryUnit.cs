@@ -1,3 +1,6 @@
+using System.Diagnostics;
+using DbRetry.EFCore.Diagnostics;
+
 namespace DbRetry.EFCore.Retry;
 
 /// <summary>What is to happen after a failed attempt.</summary>
@@ -29,6 +32,9 @@ internal sealed class RetryUnit(RetrySettings settings, AttemptLog log, TimeProv
     internal Exception? Error { get; private set; }
 
     internal TimeSpan Delay { get; private set; }
+
+    /// <summary>How many attempts have failed.</summary>
+    internal int Failures => _exceptions.Count;
 
     /// <summary>Whether a caller's own check that the work was applied may settle the matter.</summary>
     internal bool IsVerifiable => _verdict is not Verdict.Permanent || _failure.Kind is FailureKind.OutcomeUnknown;
@@ -73,8 +79,35 @@ internal sealed class RetryUnit(RetrySettings settings, AttemptLog log, TimeProv
     /// <summary>The caller's own check says that nothing was applied.</summary>
     internal void VerifiedNotApplied() => ResolveDoubt();
 
+    /// <summary>Tells a trace how the attempt ended that was judged last.</summary>
+    internal void Report(Activity? attempt)
+        => attempt?.Fail(_failure.KindName, _failure.SqlState, _failure.Reason, log.Host?.ToString() ?? "none");
+
     /// <summary>Decides what follows the failure that was judged last.</summary>
     internal AfterFailure Next()
+    {
+        var next = Decide();
+        if (next is AfterFailure.Retry)
+        {
+            RetryInstruments.Retried(_failure.KindName, _failure.SqlState, Delay);
+        }
+        else
+        {
+            RetryInstruments.Failed(_failure.KindName, _failure.SqlState, OutcomeName(_verdict));
+        }
+
+        return next;
+    }
+
+    private static string OutcomeName(Verdict verdict)
+        => verdict switch
+        {
+            Verdict.Permanent => "permanent",
+            Verdict.OutcomeInDoubt => "unknown",
+            _ => "exhausted",
+        };
+
+    private AfterFailure Decide()
     {
         if (_verdict is Verdict.Permanent || settings.MaxRetryCount == 0 && _verdict is not Verdict.OutcomeInDoubt)
         {

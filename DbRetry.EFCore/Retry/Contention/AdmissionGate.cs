@@ -1,3 +1,5 @@
+using DbRetry.EFCore.Diagnostics;
+
 namespace DbRetry.EFCore.Retry.Contention;
 
 /// <summary>Lets the attempts of one kind of unit in, first come, first served, as many at once as <see cref="AdmissionWidth"/> finds useful.</summary>
@@ -65,7 +67,7 @@ internal sealed class AdmissionGate(TimeProvider time)
         }
 
         using var overdue = Limit(waiter);
-        return waiter.Wait();
+        return Waited(waiter, waiter.Wait());
     }
 
     /// <inheritdoc cref="Enter"/>
@@ -84,7 +86,7 @@ internal sealed class AdmissionGate(TimeProvider time)
                 static (state, token) => ((AdmissionWaiter)state!).Gate.Cancel((AdmissionWaiter)state, token), waiter);
             await using (cancellation.ConfigureAwait(false))
             {
-                return await waiter.WaitAsync().ConfigureAwait(false);
+                return Waited(waiter, await waiter.WaitAsync().ConfigureAwait(false));
             }
         }
     }
@@ -113,6 +115,12 @@ internal sealed class AdmissionGate(TimeProvider time)
         }
     }
 
+    private bool Waited(AdmissionWaiter waiter, bool alone)
+    {
+        RetryInstruments.Queued(time.GetElapsedTime(waiter.Since));
+        return alone;
+    }
+
     private AdmissionWaiter? Admit(AdmissionRank rank, bool blocking)
     {
         lock (_lock)
@@ -124,7 +132,7 @@ internal sealed class AdmissionGate(TimeProvider time)
                 return null;
             }
 
-            var waiter = new AdmissionWaiter(this, rank, blocking);
+            var waiter = new AdmissionWaiter(this, rank, time.GetTimestamp(), blocking);
             Queue(rank).AddLast(waiter.Place);
             return waiter;
         }

@@ -10,10 +10,11 @@ internal sealed class AdmissionWaiter
     private readonly ManualResetEventSlim? _event;
     private bool _alone;
 
-    internal AdmissionWaiter(AdmissionGate gate, AdmissionRank rank, bool blocking)
+    internal AdmissionWaiter(AdmissionGate gate, AdmissionRank rank, long since, bool blocking)
     {
         Gate = gate;
         Rank = rank;
+        Since = since;
         Place = new LinkedListNode<AdmissionWaiter>(this);
         if (blocking)
         {
@@ -28,6 +29,9 @@ internal sealed class AdmissionWaiter
     internal AdmissionGate Gate { get; }
 
     internal AdmissionRank Rank { get; }
+
+    /// <summary>When it began to wait, by the time provider's timestamp.</summary>
+    internal long Since { get; }
 
     /// <summary>In a queue of the gate for as long as it waits.</summary>
     internal LinkedListNode<AdmissionWaiter> Place { get; }

@@ -1,0 +1,182 @@
+using System.Diagnostics;
+using DbRetry.EFCore.Diagnostics;
+using DbRetry.EFCore.Hosts;
+using DbRetry.EFCore.Retry.Contention;
+using DbRetry.EFCore.Tests.Hosts;
+using DbRetry.EFCore.Tests.Retry;
+using DbRetry.EFCore.Tests.Support.Faults;
+using OpenTelemetry;
+using OpenTelemetry.Metrics;
+using OpenTelemetry.Trace;
+
+namespace DbRetry.EFCore.Tests.Diagnostics;
+
+/// <summary>What an application sees that collects metrics and traces with OpenTelemetry's SDK. Alone: the meter is the process's.</summary>
+[TestClass]
+[DoNotParallelize]
+public sealed class RetryInstrumentsTests
+{
+    private readonly List<Metric> _metrics = [];
+    private readonly List<Activity> _activities = [];
+
+    public required TestContext TestContext { get; set; }
+
+    private CancellationToken Cancellation => TestContext.CancellationToken;
+
+    [TestMethod]
+    [DataRow(false)]
+    [DataRow(true)]
+    public async Task A_retry_is_counted_by_its_reason_and_its_delay_is_measured(bool async)
+    {
+        await using var bed = await RetryBed.CreateAsync(Cancellation);
+        await using var context = bed.Context();
+        using var metrics = Listen();
+
+        await ConflictOnceAsync(context, async);
+
+        var retry = Points(metrics, "dbretry.retries").Single();
+        Assert.AreEqual(1, retry.GetSumLong());
+        Assert.AreEqual("db.response.status_code=40001, dbretry.failure.kind=conflict", Tags(retry));
+        Assert.AreEqual(1, Points(metrics, "dbretry.retry.delay").Single().GetHistogramCount());
+        Assert.IsEmpty(Points(metrics, "dbretry.failures"), "Nobody saw it.");
+    }
+
+    [TestMethod]
+    [DataRow("23505", 3, "db.response.status_code=23505, dbretry.failure.kind=permanent, dbretry.outcome=permanent")]
+    [DataRow("40001", 1, "db.response.status_code=40001, dbretry.failure.kind=conflict, dbretry.outcome=exhausted")]
+    public async Task A_failure_that_the_caller_saw_is_counted_by_its_reason(string sqlState, int maxRetryCount, string tags)
+    {
+        await using var bed = await RetryBed.CreateAsync(Cancellation);
+        await using var context = bed.Context(options => options.MaxRetryCount = maxRetryCount);
+        using var metrics = Listen();
+
+        await Assert.ThrowsAsync<Exception>(() => context.FailAsync(async: true, sqlState));
+
+        var failure = Points(metrics, "dbretry.failures").Single();
+        Assert.AreEqual(1, failure.GetSumLong());
+        Assert.AreEqual(tags, Tags(failure));
+    }
+
+    [TestMethod]
+    [DataRow(true, "dbretry.commit.verdict=committed")]
+    [DataRow(false, "dbretry.commit.verdict=not_committed")]
+    public async Task A_verification_is_measured_by_its_verdict(bool committed, string tags)
+    {
+        await using var bed = await RetryBed.CreateAsync(Cancellation);
+        await using var context = bed.Context();
+        context.Items.Add(new() { Name = "one" });
+        bed.Proxy.Arm(FaultPoint.AtCommit(committed ? FaultMoment.AfterProcessed : FaultMoment.BeforeForward, FaultAction.Reset));
+        using var metrics = Listen();
+
+        await context.SaveAsync(async: true, Cancellation);
+
+        var verification = Points(metrics, "dbretry.commit.verification.duration").Single();
+        Assert.AreEqual(1, verification.GetHistogramCount());
+        Assert.AreEqual(tags, Tags(verification));
+    }
+
+    [TestMethod]
+    public void A_failover_is_counted_when_another_host_is_the_primary_than_before()
+    {
+        var cluster = FakeRoute.Hosts(3);
+        using var metrics = Listen();
+
+        cluster.Saw(1, HostRole.Primary);
+        cluster.Forget(1);
+        cluster.Saw(1, HostRole.Primary);
+        Assert.IsEmpty(Points(metrics, "dbretry.failovers"), "It is the same host as before.");
+
+        cluster.Forget(1);
+        cluster.Saw(2, HostRole.Primary);
+        cluster.Saw(2, HostRole.Primary);
+
+        var failover = Points(metrics, "dbretry.failovers").Single();
+        Assert.AreEqual(1, failover.GetSumLong());
+        Assert.AreEqual("server.address=c, server.port=5432", Tags(failover));
+    }
+
+    [TestMethod]
+    public async Task The_time_in_the_queue_is_measured()
+    {
+        var time = new ManualTime();
+        var gate = new AdmissionGate(time);
+        gate.Enter(AdmissionRank.Alone);
+        using var metrics = Listen();
+
+        var second = gate.EnterAsync(AdmissionRank.Loser, Cancellation);
+        time.Advance(TimeSpan.FromSeconds(2));
+        gate.Leave(wasAlone: true, conflict: false);
+        await second;
+
+        Assert.AreEqual(2, Points(metrics, "dbretry.queue.duration").Single().GetHistogramSum());
+    }
+
+    [TestMethod]
+    [DataRow(false)]
+    [DataRow(true)]
+    public async Task Every_attempt_is_an_activity_below_that_of_the_caller(bool async)
+    {
+        await using var bed = await RetryBed.CreateAsync(Cancellation);
+        await using var context = bed.Context();
+        using var callers = new Activity("caller").SetIdFormat(ActivityIdFormat.W3C);
+        callers.ActivityTraceFlags = ActivityTraceFlags.Recorded;
+        callers.Start();
+        using (Sdk.CreateTracerProviderBuilder().AddSource(RetryInstruments.SourceName).AddInMemoryExporter(_activities).Build())
+        {
+            await ConflictOnceAsync(context, async);
+            Assert.AreSame(callers, Activity.Current);
+        }
+
+        var attempts = _activities.Where(activity => activity.ParentSpanId == callers.SpanId).ToArray();
+        Assert.HasCount(2, attempts);
+        Assert.AreEqual(ActivityStatusCode.Error, attempts[0].Status);
+        Assert.AreEqual("1", attempts[0].GetTagItem("dbretry.attempt"));
+        Assert.AreEqual("40001", attempts[0].GetTagItem("error.type"));
+        Assert.AreEqual("conflict", attempts[0].GetTagItem("dbretry.failure.kind"));
+        Assert.AreEqual($"127.0.0.1:{bed.Proxy.Port}", attempts[0].GetTagItem("dbretry.host"));
+        Assert.AreEqual(ActivityStatusCode.Unset, attempts[1].Status);
+        Assert.AreEqual("2", attempts[1].GetTagItem("dbretry.attempt"));
+    }
+
+    private static Task ConflictOnceAsync(CounterContext context, bool async)
+    {
+        var attempts = 0;
+        return context.Database.CreateExecutionStrategy().RunAsync(async, async () =>
+        {
+            if (++attempts == 1)
+            {
+                await context.FailAsync(async, "40001");
+            }
+        });
+    }
+
+    private MeterProvider Listen()
+        => Sdk.CreateMeterProviderBuilder().AddMeter(RetryInstruments.SourceName).AddInMemoryExporter(_metrics).Build();
+
+    private MetricPoint[] Points(MeterProvider provider, string name)
+    {
+        _metrics.Clear();
+        provider.ForceFlush();
+        var points = new List<MetricPoint>();
+        foreach (var metric in _metrics.Where(metric => metric.Name == name))
+        {
+            foreach (ref readonly var point in metric.GetMetricPoints())
+            {
+                points.Add(point);
+            }
+        }
+
+        return [.. points];
+    }
+
+    private static string Tags(MetricPoint point)
+    {
+        var tags = new List<string>();
+        foreach (var tag in point.Tags)
+        {
+            tags.Add($"{tag.Key}={tag.Value}");
+        }
+
+        return string.Join(", ", tags.Order(StringComparer.Ordinal));
+    }
+}

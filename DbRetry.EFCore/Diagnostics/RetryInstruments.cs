@@ -1,0 +1,89 @@
+using System.Diagnostics;
+using System.Diagnostics.Metrics;
+
+namespace DbRetry.EFCore.Diagnostics;
+
+/// <summary>What DbRetry measures. The names are public surface: people build dashboards on them (README, "Watching it").</summary>
+/// <remarks>Names, units and attributes follow OpenTelemetry's semantic conventions. Nothing is computed while nobody listens.</remarks>
+internal static class RetryInstruments
+{
+    /// <summary>Of the meter and of the activity source.</summary>
+    internal const string SourceName = "DbRetry.EFCore";
+
+    private const string Kind = "dbretry.failure.kind";
+    private const string SqlState = "db.response.status_code";
+
+    private static readonly Meter Meter = new(SourceName, Version);
+
+    private static readonly Counter<long> RetryCount = Meter.CreateCounter<long>(
+        "dbretry.retries", "{retry}", "Attempts that failed and were followed by another one.");
+
+    private static readonly Histogram<double> RetryDelay = Meter.CreateHistogram<double>(
+        "dbretry.retry.delay", "s", "How long was waited between two attempts, apart from waiting for a host or in a queue.");
+
+    private static readonly Counter<long> FailureCount = Meter.CreateCounter<long>(
+        "dbretry.failures", "{failure}", "Units whose failure the caller saw.");
+
+    private static readonly Histogram<double> VerificationTime = Meter.CreateHistogram<double>(
+        "dbretry.commit.verification.duration", "s", "How long it took to find out whether a transaction was committed whose COMMIT got no answer.");
+
+    private static readonly Counter<long> FailoverCount = Meter.CreateCounter<long>(
+        "dbretry.failovers", "{failover}", "How often another host than before was found to be the primary.");
+
+    private static readonly Histogram<double> QueueTime = Meter.CreateHistogram<double>(
+        "dbretry.queue.duration", "s", "How long an attempt waited in the queue of units that lose conflicts to each other.");
+
+    private static string? Version => typeof(RetryInstruments).Assembly.GetName().Version?.ToString(3);
+
+    internal static ActivitySource Activities { get; } = new(SourceName, Version);
+
+    internal static void Retried(string kind, string? sqlState, TimeSpan delay)
+    {
+        if (RetryCount.Enabled)
+        {
+            RetryCount.Add(1, Failure(kind, sqlState));
+        }
+
+        if (RetryDelay.Enabled)
+        {
+            RetryDelay.Record(delay.TotalSeconds, new KeyValuePair<string, object?>(Kind, kind));
+        }
+    }
+
+    /// <param name="kind">Of the last failure.</param>
+    /// <param name="sqlState">Of the last failure.</param>
+    /// <param name="outcome">Why it was not run again: <c>permanent</c>, <c>exhausted</c> or <c>unknown</c>.</param>
+    internal static void Failed(string kind, string? sqlState, string outcome)
+    {
+        if (FailureCount.Enabled)
+        {
+            var tags = Failure(kind, sqlState);
+            tags.Add("dbretry.outcome", outcome);
+            FailureCount.Add(1, tags);
+        }
+    }
+
+    /// <param name="verdict"><c>committed</c>, <c>not_committed</c> or <c>unknown</c>.</param>
+    /// <param name="duration">Since the first question.</param>
+    internal static void Verified(string verdict, TimeSpan duration)
+        => VerificationTime.Record(duration.TotalSeconds, new KeyValuePair<string, object?>("dbretry.commit.verdict", verdict));
+
+    internal static void FailedOver(string host, int port)
+        => FailoverCount.Add(
+            1,
+            new KeyValuePair<string, object?>("server.address", host),
+            new KeyValuePair<string, object?>("server.port", port));
+
+    internal static void Queued(TimeSpan duration) => QueueTime.Record(duration.TotalSeconds);
+
+    private static TagList Failure(string kind, string? sqlState)
+    {
+        var tags = new TagList { { Kind, kind } };
+        if (sqlState is not null)
+        {
+            tags.Add(SqlState, sqlState);
+        }
+
+        return tags;
+    }
+}
