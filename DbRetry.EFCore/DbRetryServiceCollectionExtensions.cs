@@ -4,6 +4,7 @@ using DbRetry.EFCore.Commits.Witness;
 using DbRetry.EFCore.Hosts;
 using DbRetry.EFCore.Retry;
 using DbRetry.EFCore.Retry.Contention;
+using DbRetry.EFCore.Retry.Fencing;
 using DbRetry.EFCore.Seams;
 using DbRetry.EFCore.Transactions;
 using Microsoft.EntityFrameworkCore.Diagnostics;
@@ -38,6 +39,7 @@ public static class DbRetryServiceCollectionExtensions
         services.TryAddScoped<CommitGuard>();
         services.TryAddScoped<LoneStatements>();
         services.TryAddScoped<HostConnectionInterceptor>();
+        services.TryAddScoped<SessionFence>();
         services.TryAddScoped<OpenScopes>();
         services.TryAddEnumerable(ServiceDescriptor.Scoped<IResettableService, AttemptLog>(
             static provider => provider.GetRequiredService<AttemptLog>()));

@@ -1,5 +1,6 @@
 using DbRetry.EFCore.Hosts;
 using DbRetry.EFCore.Retry;
+using DbRetry.EFCore.Retry.Fencing;
 using Microsoft.EntityFrameworkCore.Diagnostics;
 using Microsoft.EntityFrameworkCore.Infrastructure;
 using Npgsql;
@@ -77,7 +78,7 @@ public class AttemptLogTests
         }
 
         Assert.IsTrue(IsBlank());
-        Assert.IsTrue(_log is { IsRunning: false, Host: null, FirstFailureAt: null });
+        Assert.IsTrue(_log is { IsRunning: false, Host: null, FirstFailureAt: null, LeftBehind: null });
     }
 
     private void Fill()
@@ -89,6 +90,7 @@ public class AttemptLogTests
         _log.IsBare = true;
         _log.FailureInTransaction = new NpgsqlException("failed");
         _log.ServerIsReadOnly = true;
+        _log.LeftBehind = new ServerSession(new NpgsqlConnection(), "log", 5432, 7, 0);
         _log.Host = new HostRef(new CallersRoute(new NpgsqlConnection("Host=log")), 0);
     }
 
@@ -98,6 +100,7 @@ public class AttemptLogTests
             Phase: AttemptPhase.None,
             IsConnectionBroken: false,
             ConnectionLoss: null,
+            LostSession: null,
             IsBare: false,
             FailureInTransaction: null,
             ServerIsReadOnly: null,

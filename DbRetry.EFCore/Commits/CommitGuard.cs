@@ -221,7 +221,7 @@ internal sealed class CommitGuard(ContextSettings context, AttemptLog log, Witne
     {
         if (connection.IsGone())
         {
-            log.Lost(exception);
+            log.Lost(connection, exception);
         }
     }
 
@@ -237,7 +237,7 @@ internal sealed class CommitGuard(ContextSettings context, AttemptLog log, Witne
     /// <exception cref="CommitOutcomeUnknownException">Nobody can.</exception>
     private CommitVerifier Verifier(NpgsqlConnection connection, ICommitProof? proof, Exception exception)
     {
-        log.Lost(exception);
+        log.Lost(connection, exception);
         var since = time.GetTimestamp();
         if (log.IsRunning)
         {

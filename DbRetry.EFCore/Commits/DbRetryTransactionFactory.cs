@@ -3,11 +3,13 @@ using DbRetry.EFCore.Seams;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.EntityFrameworkCore.Diagnostics;
 using Microsoft.EntityFrameworkCore.Storage;
+using Npgsql;
 
 namespace DbRetry.EFCore.Commits;
 
 /// <summary>Lets DbRetry own the COMMIT of every transaction that EF begins.</summary>
-internal sealed class DbRetryTransactionFactory(RelationalTransactionFactoryDependencies dependencies) : RelationalTransactionFactory(dependencies)
+internal sealed class DbRetryTransactionFactory(RelationalTransactionFactoryDependencies dependencies, TimeProvider time)
+    : RelationalTransactionFactory(dependencies)
 {
     public override RelationalTransaction Create(
         IRelationalConnection connection,
@@ -22,6 +24,7 @@ internal sealed class DbRetryTransactionFactory(RelationalTransactionFactoryDepe
         }
 
         guarded.Log.BeginTransaction();
+        guarded.Log.Use((NpgsqlConnection)connection.DbConnection, time.GetTimestamp());
         return new DbRetryTransaction(
             guarded, transaction, transactionId, logger, transactionOwned, Dependencies.SqlGenerationHelper, guarded.Guard);
     }

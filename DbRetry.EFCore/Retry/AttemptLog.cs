@@ -1,7 +1,9 @@
 using DbRetry.EFCore.Hosts;
+using DbRetry.EFCore.Retry.Fencing;
 using Microsoft.EntityFrameworkCore.Diagnostics;
 using Microsoft.EntityFrameworkCore.Infrastructure;
 using Microsoft.EntityFrameworkCore.Storage;
+using Npgsql;
 
 namespace DbRetry.EFCore.Retry;
 
@@ -15,6 +17,7 @@ internal sealed class AttemptLog : IResettableService
     private AttemptPhase _phase;
     private CommandSource _source;
     private string? _sql;
+    private ServerSession? _session;
 
     /// <summary>Whether a strategy of this context is running: the outermost one owns the retries.</summary>
     internal bool IsRunning { get; private set; }
@@ -33,6 +36,12 @@ internal sealed class AttemptLog : IResettableService
 
     /// <summary>The failure that broke this attempt's connection, if it was seen. What surfaces later may be a mere consequence of it.</summary>
     internal Exception? ConnectionLoss { get; private set; }
+
+    /// <summary>The session that was lost with this attempt's connection, if anything was started in it.</summary>
+    internal ServerSession? LostSession { get; private set; }
+
+    /// <summary>What a failed attempt of the running unit may have left on its server, to be ended before the next one goes on there.</summary>
+    internal ServerSession? LeftBehind { get; set; }
 
     /// <summary>The server's latest error in a transaction, in case the application goes on in it all the same.</summary>
     internal Exception? FailureInTransaction { get; set; }
@@ -78,6 +87,7 @@ internal sealed class AttemptLog : IResettableService
         IsConnectionBroken = false;
         IsBare = false;
         ConnectionLoss = null;
+        LostSession = null;
         FailureInTransaction = null;
         ServerIsReadOnly = null;
     }
@@ -105,6 +115,7 @@ internal sealed class AttemptLog : IResettableService
         IsIdempotent = false;
         RequiresPrimary = false;
         FirstFailureAt = null;
+        LeftBehind = null;
     }
 
     internal void Failed(long timestamp) => FirstFailureAt ??= timestamp;
@@ -132,6 +143,18 @@ internal sealed class AttemptLog : IResettableService
         }
     }
 
+    /// <summary>A transaction or a statement of its own starts on a connection.</summary>
+    internal void Use(NpgsqlConnection connection, long timestamp) => _session = ServerSession.Of(connection, timestamp);
+
+    internal void Lost(NpgsqlConnection connection, Exception? exception)
+    {
+        Lost(exception);
+        if (connection.IsBroken() && _session is { } session && ReferenceEquals(session.Connection, connection))
+        {
+            LostSession ??= session;
+        }
+    }
+
     internal void Lost(Exception? exception)
     {
         IsConnectionBroken = true;
@@ -143,6 +166,7 @@ internal sealed class AttemptLog : IResettableService
     {
         IsConnectionBroken = false;
         ConnectionLoss = null;
+        LostSession = null;
     }
 
     void IResettableService.ResetState() => Reset();
@@ -158,5 +182,6 @@ internal sealed class AttemptLog : IResettableService
         EndUnit();
         BeginAttempt();
         Host = null;
+        _session = null;
     }
 }

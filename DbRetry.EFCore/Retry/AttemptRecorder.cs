@@ -6,7 +6,7 @@ using Npgsql;
 namespace DbRetry.EFCore.Retry;
 
 /// <summary>Notes which statement an attempt is running and which failure broke its connection.</summary>
-internal sealed class AttemptRecorder(AttemptLog log) : DbCommandInterceptor, IDbTransactionInterceptor
+internal sealed class AttemptRecorder(AttemptLog log, TimeProvider time) : DbCommandInterceptor, IDbTransactionInterceptor
 {
     public override InterceptionResult<DbDataReader> ReaderExecuting(
         DbCommand command, CommandEventData eventData, InterceptionResult<DbDataReader> result)
@@ -117,6 +117,10 @@ internal sealed class AttemptRecorder(AttemptLog log) : DbCommandInterceptor, ID
         else
         {
             log.EnterLoneStatement(eventData.CommandSource, command.CommandText);
+            if (command.Connection is NpgsqlConnection connection)
+            {
+                log.Use(connection, time.GetTimestamp());
+            }
         }
     }
 
@@ -125,7 +129,7 @@ internal sealed class AttemptRecorder(AttemptLog log) : DbCommandInterceptor, ID
     {
         if (command.Connection is NpgsqlConnection connection && connection.IsGone())
         {
-            log.Lost(null);
+            log.Lost(connection, null);
         }
     }
 
@@ -138,7 +142,7 @@ internal sealed class AttemptRecorder(AttemptLog log) : DbCommandInterceptor, ID
 
         if (IsGone(connection, exception))
         {
-            log.Lost(exception);
+            log.Lost(connection, exception);
         }
         else if (exception is PostgresException { SqlState: not PostgresErrorCodes.InFailedSqlTransaction } error)
         {
@@ -155,7 +159,7 @@ internal sealed class AttemptRecorder(AttemptLog log) : DbCommandInterceptor, ID
         // The transaction itself no longer knows its connection once that is broken.
         if (log.Connection?.DbConnection is NpgsqlConnection connection && IsGone(connection, exception))
         {
-            log.Lost(exception);
+            log.Lost(connection, exception);
         }
     }
 

@@ -3,7 +3,7 @@ using Npgsql;
 
 namespace DbRetry.EFCore.Retry;
 
-/// <summary>Tells whether a connection that was open is gone.</summary>
+/// <summary>Tells what has become of a connection that was open.</summary>
 internal static class ConnectionLiveness
 {
     /// <remarks>
@@ -11,4 +11,7 @@ internal static class ConnectionLiveness
     /// or a result is being read (ServerBehavior/ConnectionStateFacts).
     /// </remarks>
     internal static bool IsGone(this NpgsqlConnection connection) => !connection.FullState.HasFlag(ConnectionState.Open);
+
+    /// <summary>Whether it was lost: the session of one that was merely closed is in the pool, and may serve somebody else by now.</summary>
+    internal static bool IsBroken(this NpgsqlConnection connection) => connection.FullState.HasFlag(ConnectionState.Broken);
 }

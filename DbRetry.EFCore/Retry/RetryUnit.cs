@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using DbRetry.EFCore.Diagnostics;
+using DbRetry.EFCore.Retry.Fencing;
 
 namespace DbRetry.EFCore.Retry;
 
@@ -51,6 +52,7 @@ internal sealed class RetryUnit(RetrySettings settings, AttemptLog log, TimeProv
         _failure = FailureClassifier.Classify(cause, log.Phase, log.IsConnectionBroken, settings.Rules);
         _verdict = VerdictTable.Decide(_failure, log.Phase);
         _started += _failure.Kind is FailureKind.HostUnavailable ? 0 : 1;
+        log.LeftBehind = FenceRule.LeftBehind(log.LostSession, _failure.Answer) ?? log.LeftBehind;
 
         if (log.Host is { } host)
         {

@@ -1,6 +1,7 @@
 using DbRetry.EFCore.Commits;
 using DbRetry.EFCore.Hosts;
 using DbRetry.EFCore.Retry;
+using DbRetry.EFCore.Retry.Fencing;
 using Microsoft.EntityFrameworkCore.Diagnostics;
 using Microsoft.EntityFrameworkCore.Infrastructure;
 
@@ -16,6 +17,7 @@ internal sealed class InterceptorsWithOursLast(
     LoneStatements loneStatements,
     AttemptRecorder recorder,
     HostConnectionInterceptor hosts,
+    SessionFence fence,
     IEnumerable<IInterceptor> injected,
     IEnumerable<IInterceptorAggregator> aggregators) : IInterceptors
 {
@@ -49,6 +51,7 @@ internal sealed class InterceptorsWithOursLast(
             interceptors.Add(loneStatements);
             interceptors.Add(recorder);
             interceptors.Add(hosts);
+            interceptors.Add(fence);
         }
 
         return interceptors;

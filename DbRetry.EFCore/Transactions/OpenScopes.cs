@@ -176,7 +176,7 @@ internal sealed class OpenScopes(ContextSettings settings, AttemptLog log, ICurr
     {
         if (Database.GetDbConnection() is NpgsqlConnection connection && connection.IsGone())
         {
-            log.Lost(exception);
+            log.Lost(connection, exception);
         }
     }
 }
