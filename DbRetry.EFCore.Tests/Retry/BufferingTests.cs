@@ -53,6 +53,26 @@ public class BufferingTests
     }
 
     [TestMethod]
+    [DataRow('C', false)]
+    [DataRow('C', true)]
+    [DataRow('Z', false)]
+    [DataRow('Z', true)]
+    public async Task A_buffered_result_that_falls_silent_at_its_end_is_no_slow_command_but_a_lost_connection(char message, bool async)
+    {
+        await using var bed = await RetryBed.CreateAsync(Cancellation);
+        await FillAsync(bed);
+        await using var context = bed.Context(more: builder => builder.UseNpgsql($"{bed.ConnectionString};Command Timeout=1;Cancellation Timeout=-1"));
+        Assert.AreEqual(1L, await context.Counters.CountAsync(async));
+        await context.Database.OpenConnectionAsync(Cancellation);
+        bed.Proxy.Arm(new FaultPoint(passing => passing.Sender == Sender.Backend && passing.Type == message, FaultMoment.BeforeForward, FaultAction.BlackHole));
+
+        var names = await context.Items.AsNoTracking().OrderBy(item => item.Id).Select(item => item.Name).ListAsync(async, Cancellation);
+
+        Assert.AreEqual(1, bed.Proxy.FaultsFired);
+        Assert.HasCount(Rows, names);
+    }
+
+    [TestMethod]
     [DataRow(false)]
     [DataRow(true)]
     public async Task A_streamed_result_gives_its_first_rows_before_the_last_arrive_and_its_failure_surfaces(bool async)

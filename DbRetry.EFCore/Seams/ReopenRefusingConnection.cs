@@ -62,6 +62,18 @@ internal sealed class ReopenRefusingConnection : NpgsqlRelationalConnection
         return base.OpenAsync(cancellationToken, errorsExpected);
     }
 
+    public override bool Close()
+    {
+        NoteLoss();
+        return base.Close();
+    }
+
+    public override Task<bool> CloseAsync()
+    {
+        NoteLoss();
+        return base.CloseAsync();
+    }
+
     /// <remarks>Database.SetConnectionString comes here, past the resolver that the constructor asks.</remarks>
     public override string? ConnectionString
     {
@@ -81,6 +93,16 @@ internal sealed class ReopenRefusingConnection : NpgsqlRelationalConnection
 
     /// <summary>Whether the application passed the connection in.</summary>
     internal bool IsGiven(DbConnection connection) => ReferenceEquals(_given, connection);
+
+    // A failure while EF reads a result into its buffer raises no event at all (EFCore.Relational/Storage/RelationalCommand.cs, ExecuteReader); this is
+    // where EF cleans up after it, and the last moment at which the connection shows that it broke.
+    private void NoteLoss()
+    {
+        if (IsGuarded && DbConnection is NpgsqlConnection connection && connection.IsBroken())
+        {
+            Log.Lost(connection, null);
+        }
+    }
 
     private void BeforeOpen()
     {
