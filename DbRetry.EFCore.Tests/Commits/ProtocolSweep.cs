@@ -1,6 +1,6 @@
-using DbRetry.EFCore.Tests.Retry;
+using System.Collections.Concurrent;
+using DbRetry.EFCore.Tests.Support.Cluster;
 using DbRetry.EFCore.Tests.Support.Faults;
-using Microsoft.EntityFrameworkCore;
 
 namespace DbRetry.EFCore.Tests.Commits;
 
@@ -21,89 +21,73 @@ internal static class ProtocolSweep
     private static readonly FaultMoment[] FrontendMoments = [FaultMoment.BeforeForward, FaultMoment.AfterProcessed];
     private static readonly FaultMoment[] BackendMoments = [FaultMoment.BeforeForward];
 
-    public static async Task<List<(string Point, SweepOutcome Outcome, Exception? Error)>> RunAsync(
+    public static async Task<List<SweepResult>> RunAsync(
         SweepOperation operation, bool async, FaultAction action, Action<DbRetryOptions> configure, CancellationToken cancellationToken)
     {
-        await using var bed = await RetryBed.CreateAsync(cancellationToken);
-        var options = new DbContextOptionsBuilder<CounterContext>()
-            .UseNpgsql(
-                $"{bed.Proxy.Through(bed.Database.ConnectionString)};Command Timeout=1;Cancellation Timeout=-1;Timeout=1;Maximum Pool Size=4",
-                npgsql => npgsql.MaxBatchSize(SweepOperation.BatchSize))
-            .UseDbRetry(RetryBed.Quick).UseDbRetry(configure).Options;
-
-        var messages = await CleanRunAsync(bed, options, operation, async);
-        var results = new List<(string, SweepOutcome, Exception?)>();
-        foreach (var message in messages)
+        await using var lane = await SweepLane.CreateAsync(configure, cancellationToken);
+        var results = new List<SweepResult>();
+        foreach (var point in await PointsAsync(lane, operation, _ => async, action))
         {
-            foreach (var moment in Moments(message, action))
+            if (await lane.FailAsync(point) is { } result)
             {
-                await bed.ClearAsync();
-                await WarmAsync(options);
-
-                // Both sides talk at once now and then, so the same number may be the other side's this time.
-                bed.Proxy.Arm(new FaultPoint(passing => passing.Number >= message.Number && passing.Sender == message.Sender, moment, action));
-                var error = await RunAsync(options, operation, async);
-                if (bed.Proxy.FaultsFired == 0)
-                {
-                    continue;
-                }
-
-                bed.Proxy.Arm();
-                var applied = await bed.AppliedAsync();
-                results.Add(($"{moment} {message}", Judge(operation, applied, error), error));
+                results.Add(result);
             }
         }
 
         return results;
     }
 
-    // Behind a silence before COMMIT the server's session lives on and keeps its locks, for as long as the server's own time-outs let it.
-    private static FaultMoment[] Moments(ProxiedMessage message, FaultAction action)
-        => action.Kind is FaultKind.BlackHole && !message.IsCommit ? []
-            : message.Sender == Sender.Frontend ? FrontendMoments
-            : BackendMoments;
-
-    private static async Task<IReadOnlyList<ProxiedMessage>> CleanRunAsync(
-        RetryBed bed, DbContextOptions<CounterContext> options, SweepOperation operation, bool async)
+    /// <summary>
+    /// The same with many points at once, for faults that are mostly waited for. The points of an operation are asynchronous and synchronous in turn.
+    /// </summary>
+    public static async Task<IReadOnlyCollection<SweepResult>> RunAsync(
+        LocalCluster cluster, int lanes, IEnumerable<SweepOperation> operations, FaultAction action, CancellationToken cancellationToken)
     {
-        // The first run does what is done once in a process, too.
-        Assert.IsNull(await RunAsync(options, operation, async), "Without a fault it must work.");
-        await bed.ClearAsync();
-        bed.Proxy.Arm();
-        Assert.IsNull(await RunAsync(options, operation, async), "And again.");
-        var messages = bed.Proxy.Messages.ToList();
-        Assert.AreEqual((operation.Counter, operation.Items), await bed.AppliedAsync());
-        return messages;
-    }
-
-    // So that the sweep begins at the operation's own first message and not at the connection's.
-    private static async Task WarmAsync(DbContextOptions<CounterContext> options)
-    {
-        await using var context = new CounterContext(options);
-        _ = await context.Counters.CountAsync();
-    }
-
-    private static async Task<Exception?> RunAsync(DbContextOptions<CounterContext> options, SweepOperation operation, bool async)
-    {
-        await using var context = new CounterContext(options);
+        var open = new ConcurrentQueue<SweepLane>();
         try
         {
-            await operation.Run(context, async);
-            return null;
+            await Parallel.ForAsync(0, lanes, cancellationToken, async (_, token) => open.Enqueue(await SweepLane.CreateAsync(Patient, token, cluster)));
+            var points = new List<SweepPoint>();
+            foreach (var operation in operations)
+            {
+                open.TryPeek(out var lane);
+                points.AddRange(await PointsAsync(lane!, operation, number => number % 2 == 0, action));
+            }
+
+            var results = new ConcurrentBag<SweepResult>();
+            var next = -1;
+            await Task.WhenAll(open.Select(lane => Task.Run(
+                async () =>
+                {
+                    while (Interlocked.Increment(ref next) is var index && index < points.Count)
+                    {
+                        cancellationToken.ThrowIfCancellationRequested();
+                        if (await lane.FailAsync(points[index]) is { } result)
+                        {
+                            results.Add(result);
+                        }
+                    }
+                },
+                cancellationToken)));
+            return results;
         }
-        catch (Exception exception)
+        finally
         {
-            return exception;
+            foreach (var lane in open)
+            {
+                await lane.DisposeAsync();
+            }
         }
     }
 
-    private static SweepOutcome Judge(SweepOperation operation, (long Counter, long Items) applied, Exception? error)
-        => (error, applied) switch
-        {
-            _ when applied.Counter > operation.Counter || applied.Items > operation.Items => SweepOutcome.AppliedTwice,
-            (null, _) when applied == (operation.Counter, operation.Items) => SweepOutcome.ExactlyOnce,
-            (null, _) => SweepOutcome.LostSilently,
-            (not null, (0, 0)) => operation.MayFail ? SweepOutcome.FailedCleanly : SweepOutcome.FailedNeedlessly,
-            _ => SweepOutcome.AppliedButThrew,
-        };
+    // With a command timeout of a second, a busy machine is taken for a silent one now and then.
+    private static void Patient(DbRetryOptions options) => options.MaxRetryCount = 10;
+
+    private static async Task<List<SweepPoint>> PointsAsync(SweepLane lane, SweepOperation operation, Func<int, bool> isAsync, FaultAction action)
+    {
+        var messages = await lane.RecordAsync(operation, isAsync(0));
+        return [.. messages
+            .SelectMany(message => (message.Sender == Sender.Frontend ? FrontendMoments : BackendMoments).Select(moment => (message, moment)))
+            .Select((place, number) => new SweepPoint(operation, isAsync(number), place.message, place.moment, action))];
+    }
 }

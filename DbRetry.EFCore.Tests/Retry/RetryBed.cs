@@ -1,4 +1,5 @@
 using DbRetry.EFCore.Tests.Support;
+using DbRetry.EFCore.Tests.Support.Cluster;
 using DbRetry.EFCore.Tests.Support.Faults;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.EntityFrameworkCore.Diagnostics;
@@ -23,9 +24,10 @@ internal sealed class RetryBed : IAsyncDisposable
     /// <summary>Through the proxy, without a pool: every attempt passes every step of a connection.</summary>
     public string ConnectionString { get; }
 
-    public static async Task<RetryBed> CreateAsync(CancellationToken cancellationToken)
+    /// <summary>On the server that tests share, or on a cluster that breaks no others.</summary>
+    public static async Task<RetryBed> CreateAsync(CancellationToken cancellationToken, LocalCluster? cluster = null)
     {
-        var database = await TestDatabase.CreateAsync(cancellationToken);
+        var database = cluster is null ? await TestDatabase.CreateAsync(cancellationToken) : await TestDatabase.CreateAsync(cluster, cancellationToken);
         await database.ExecuteAsync(CounterContext.Schema, cancellationToken);
         return new RetryBed(database);
     }
