@@ -7,6 +7,7 @@ using DbRetry.EFCore.Retry.Contention;
 using DbRetry.EFCore.Retry.Fencing;
 using DbRetry.EFCore.Seams;
 using DbRetry.EFCore.Transactions;
+using Microsoft.EntityFrameworkCore;
 using Microsoft.EntityFrameworkCore.Diagnostics;
 using Microsoft.EntityFrameworkCore.Infrastructure;
 using Microsoft.EntityFrameworkCore.Storage;
@@ -38,6 +39,7 @@ public static class DbRetryServiceCollectionExtensions
         services.TryAddScoped<AttemptRecorder>();
         services.TryAddScoped<CommitGuard>();
         services.TryAddScoped<LoneStatements>();
+        services.TryAddScoped<IdentityRider>();
         services.TryAddScoped<HostConnectionInterceptor>();
         services.TryAddScoped<SessionFence>();
         services.TryAddScoped<OpenScopes>();
@@ -50,6 +52,7 @@ public static class DbRetryServiceCollectionExtensions
         services.Replace(ServiceDescriptor.Scoped<IExecutionStrategyFactory, DbRetryExecutionStrategyFactory>());
         services.Replace(ServiceDescriptor.Singleton<IRelationalTransactionFactory, DbRetryTransactionFactory>());
         services.Replace(ServiceDescriptor.Scoped<IInterceptors, InterceptorsWithOursLast>());
+        services.Replace(ServiceDescriptor.Scoped<IDiagnosticsLogger<DbLoggerCategory.Update>, SavingLogger>());
         return services.ReplaceProviderInternals();
     }
 }

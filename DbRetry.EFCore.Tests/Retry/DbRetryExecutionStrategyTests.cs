@@ -50,7 +50,7 @@ public class DbRetryExecutionStrategyTests
         var error = await Assert.ThrowsExactlyAsync<DbUpdateException>(() => context.SaveAsync(async: true));
 
         Assert.AreEqual("23505", Assert.IsInstanceOfType<PostgresException>(error.InnerException).SqlState);
-        Assert.AreEqual(1, bed.Proxy.Messages.Count(message => message.IsSql("INSERT")));
+        Assert.AreEqual(1, bed.Proxy.Messages.Count(message => message.IsSql("INSERT INTO")));
     }
 
     [TestMethod]

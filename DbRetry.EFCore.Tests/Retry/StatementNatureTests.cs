@@ -102,4 +102,20 @@ public class StatementNatureTests
     [DataRow((CommandSource)99, "update t set a = 1", true)]
     public void the_source_decides_what_the_text_leaves_open(CommandSource source, string sql, bool mayWrite)
         => Assert.AreEqual(mayWrite, StatementNature.MayWrite(source, sql));
+
+    [TestMethod]
+    [DataRow(CommandSource.ExecuteSqlRaw, "update t set a = 1; COMMIT; begin", true)]
+    [DataRow(CommandSource.ExecuteSqlRaw, "end", true)]
+    [DataRow(CommandSource.ExecuteSqlRaw, "ABORT AND CHAIN", true)]
+    [DataRow(CommandSource.ExecuteSqlRaw, "rollback to savepoint s", true)]
+    [DataRow(CommandSource.Migrations, "prepare transaction 'x'", true)]
+    [DataRow(CommandSource.FromSqlQuery, "select 1; commit", true)]
+    [DataRow(CommandSource.ExecuteSqlRaw, "select 'not closed", true)]
+    [DataRow(CommandSource.ExecuteSqlRaw, "savepoint s", false)]
+    [DataRow(CommandSource.ExecuteSqlRaw, "update t set a = case when b then 1 end", false)]
+    [DataRow(CommandSource.ExecuteSqlRaw, "do 'begin commit; end'", false)]
+    [DataRow(CommandSource.SaveChanges, "commit", false)]
+    [DataRow(CommandSource.LinqQuery, "commit", false)]
+    public void what_may_end_a_transaction_behind_EF_is_recognised(CommandSource source, string sql, bool mayEnd)
+        => Assert.AreEqual(mayEnd, StatementNature.MayEndTransaction(source, sql));
 }

@@ -137,7 +137,7 @@ internal sealed class CommitGuard(ContextSettings context, AttemptLog log, Witne
         switch (Kind(connection))
         {
             case CommitVerification.TransactionStatus:
-                return new StatusProof(ReadIdentity(connection));
+                return new StatusProof(Noted(log.Identity ?? ReadIdentity(connection)));
             case CommitVerification.Witness:
                 witnesses.EnsureTable(connection, Settings.WitnessTable);
                 return new WitnessProof(witnesses, Settings.WitnessTable, connection.ProcessID, Settings.FailoverTimeout);
@@ -151,7 +151,7 @@ internal sealed class CommitGuard(ContextSettings context, AttemptLog log, Witne
         switch (Kind(connection))
         {
             case CommitVerification.TransactionStatus:
-                return new StatusProof(await ReadIdentityAsync(connection, cancellationToken).ConfigureAwait(false));
+                return new StatusProof(Noted(log.Identity ?? await ReadIdentityAsync(connection, cancellationToken).ConfigureAwait(false)));
             case CommitVerification.Witness:
                 await witnesses.EnsureTableAsync(connection, Settings.WitnessTable, cancellationToken).ConfigureAwait(false);
                 return new WitnessProof(witnesses, Settings.WitnessTable, connection.ProcessID, Settings.FailoverTimeout);
@@ -163,11 +163,8 @@ internal sealed class CommitGuard(ContextSettings context, AttemptLog log, Witne
     // A transaction in which nothing was written that EF knows of costs nothing.
     private CommitVerification Kind(NpgsqlConnection connection)
         => !log.MayHaveWritten ? CommitVerification.Surface
-            : Settings.CommitVerification is CommitVerification.TransactionStatus && !KnowsStatus(connection) ? CommitVerification.Surface
+            : Settings.CommitVerification is CommitVerification.TransactionStatus && !TransactionQueries.KnowsStatus(connection) ? CommitVerification.Surface
             : Settings.CommitVerification;
-
-    private static bool KnowsStatus(NpgsqlConnection connection)
-        => connection.PostgreSqlVersion.Major >= 13 && !connection.PostgresParameters.ContainsKey("crdb_version");
 
     private TransactionIdentity ReadIdentity(NpgsqlConnection connection)
     {
@@ -175,7 +172,7 @@ internal sealed class CommitGuard(ContextSettings context, AttemptLog log, Witne
         {
             using var command = TransactionQueries.ReadIdentity(connection);
             using var reader = command.ExecuteReader();
-            return reader.Read() ? Noted(TransactionQueries.Identity(reader)) : TransactionIdentity.OfNoWrite;
+            return reader.Read() ? TransactionQueries.Identity(reader) : TransactionIdentity.OfNoWrite;
         }
         catch (Exception exception)
         {
@@ -195,7 +192,7 @@ internal sealed class CommitGuard(ContextSettings context, AttemptLog log, Witne
                 await using (reader.ConfigureAwait(false))
                 {
                     return await reader.ReadAsync(cancellationToken).ConfigureAwait(false)
-                        ? Noted(TransactionQueries.Identity(reader))
+                        ? TransactionQueries.Identity(reader)
                         : TransactionIdentity.OfNoWrite;
                 }
             }
@@ -209,7 +206,7 @@ internal sealed class CommitGuard(ContextSettings context, AttemptLog log, Witne
 
     private TransactionIdentity Noted(TransactionIdentity identity)
     {
-        if (log.Host is { } host)
+        if (log.Host is { } host && identity != TransactionIdentity.OfNoWrite)
         {
             RecoveryMemory.Of(host.Route.Cluster).Note(identity.Server);
         }

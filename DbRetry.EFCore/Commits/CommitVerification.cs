@@ -4,8 +4,8 @@ namespace DbRetry.EFCore;
 public enum CommitVerification
 {
     /// <summary>
-    /// Asks the surviving primary for the status of the transaction id, which is noted in one round trip before the COMMIT of a transaction that
-    /// wrote. Needs PostgreSQL 13 or later; older servers are treated as with <see cref="Surface"/>.
+    /// Asks the surviving primary for the status of the transaction id, which is noted along with a write of the transaction, or, where
+    /// none could carry the question, in one round trip before its COMMIT. Needs PostgreSQL 13 or later; older servers are treated as with <see cref="Surface"/>.
     /// </summary>
     TransactionStatus,
 

@@ -23,6 +23,9 @@ internal sealed class LoneStatements(ContextSettings context, AttemptLog log) : 
         => _wasInTransaction
             && exception.SqlState is PostgresErrorCodes.ActiveSqlTransaction or PostgresErrorCodes.InvalidTransactionTermination;
 
+    /// <summary>Whether a statement was put into a transaction of its own, which ends right behind it.</summary>
+    internal bool IsAlone(DbCommand command) => ReferenceEquals(command, _command);
+
     /// <summary>Lets statements run as they are until the result is disposed.</summary>
     internal IDisposable RunBare() => new Bareness(this, log);
 

@@ -17,14 +17,18 @@ internal static class TransactionQueries
         pg_catalog.pg_postmaster_start_time()
         """;
 
-    /// <summary>Also makes deferred constraints speak now, when their answer leaves no doubt, instead of in COMMIT.</summary>
+    /// <summary>Tells the identity from a result of the statement that it rides along with.</summary>
+    private const string IdentityName = "dbretry_transaction_id";
+
     private const string IdentitySql = $"""
-        SET CONSTRAINTS ALL IMMEDIATE;
-        SELECT pg_catalog.pg_current_xact_id_if_assigned()::pg_catalog.text,
+        SELECT pg_catalog.pg_current_xact_id_if_assigned()::pg_catalog.text AS {IdentityName},
         pg_catalog.pg_wal_lsn_diff(pg_catalog.pg_current_wal_insert_lsn(), '0/0')::pg_catalog.int8,
         pg_catalog.pg_backend_pid(),
         {IncarnationColumns}
         """;
+
+    /// <summary>Makes deferred constraints speak now, when their answer leaves no doubt, instead of in COMMIT.</summary>
+    private const string CheckConstraintsSql = "SET CONSTRAINTS ALL IMMEDIATE;\n";
 
     private const string IncarnationSql = $"SELECT {IncarnationColumns}";
 
@@ -45,8 +49,17 @@ internal static class TransactionQueries
 
     internal static NpgsqlCommand ReadIdentity(NpgsqlConnection connection)
         => HasCheapStatistics(connection)
-            ? new(IdentitySql + StatisticsSinceColumn + OnPrimary, connection)
-            : new(IdentitySql + OnPrimary, connection);
+            ? new(CheckConstraintsSql + IdentitySql + StatisticsSinceColumn + OnPrimary, connection)
+            : new(CheckConstraintsSql + IdentitySql + OnPrimary, connection);
+
+    /// <summary>The same question as a text behind that of a write. Constraints are not checked there: the transaction may go on.</summary>
+    internal static string IdentityRider(NpgsqlConnection connection)
+        => HasCheapStatistics(connection)
+            ? IdentitySql + StatisticsSinceColumn + OnPrimary
+            : IdentitySql + OnPrimary;
+
+    /// <summary>Whether the current result is that of the identity.</summary>
+    internal static bool IsIdentity(DbDataReader reader) => reader.FieldCount > 0 && reader.GetName(0) == IdentityName;
 
     internal static NpgsqlCommand ReadIncarnation(NpgsqlConnection connection)
         => HasCheapStatistics(connection)
@@ -82,6 +95,10 @@ internal static class TransactionQueries
             "in progress" => XidStatus.InProgress,
             _ => XidStatus.Forgotten,
         };
+
+    /// <summary>Whether a server can be asked for the status of a transaction.</summary>
+    internal static bool KnowsStatus(NpgsqlConnection connection)
+        => connection.PostgreSqlVersion.Major >= 13 && !connection.PostgresParameters.ContainsKey("crdb_version");
 
     // Before version 15 a process of its own kept them and wrote them to a file for whoever asked.
     private static bool HasCheapStatistics(NpgsqlConnection connection) => connection.PostgreSqlVersion.Major >= 15;

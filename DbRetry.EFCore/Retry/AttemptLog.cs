@@ -1,3 +1,4 @@
+using DbRetry.EFCore.Commits;
 using DbRetry.EFCore.Hosts;
 using DbRetry.EFCore.Retry.Fencing;
 using Microsoft.EntityFrameworkCore.Diagnostics;
@@ -48,6 +49,9 @@ internal sealed class AttemptLog : IResettableService
 
     /// <summary>Whether a statement that may write has run in the current transaction.</summary>
     internal bool MayHaveWritten { get; private set; }
+
+    /// <summary>The identity of the current transaction, if a write of it has brought it along.</summary>
+    internal TransactionIdentity? Identity { get; set; }
 
     /// <summary>
     /// Whether a statement ran outside a transaction because it refuses one. It may commit in between (CALL, VACUUM), so not even an error of the
@@ -100,6 +104,7 @@ internal sealed class AttemptLog : IResettableService
         }
 
         MayHaveWritten = false;
+        Identity = null;
         FailureInTransaction = null;
     }
 
@@ -107,6 +112,10 @@ internal sealed class AttemptLog : IResettableService
     {
         Enter(AttemptPhase.InTransaction);
         MayHaveWritten = MayHaveWritten || StatementNature.MayWrite(source, sql);
+        if (Identity is not null && StatementNature.MayEndTransaction(source, sql))
+        {
+            Identity = null;
+        }
     }
 
     internal void EndUnit()

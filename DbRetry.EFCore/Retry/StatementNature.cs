@@ -29,6 +29,9 @@ internal static class StatementNature
         "count", "sum", "min", "max", "avg", "coalesce", "nullif", "greatest", "least", "cast", "lower", "upper", "length", "now", "nextval",
         "current_setting", "version", "pg_is_in_recovery");
 
+    /// <summary>What ends a transaction, behind EF's back, and what undoes a part of it.</summary>
+    private static readonly FrozenSet<string> EndingStarts = Words("commit", "end", "rollback", "abort", "prepare");
+
     /// <remarks>
     /// A LINQ query reads, and so does every query that EF reads rows from, unless its text says otherwise. What a function called by it does cannot be
     /// known and is taken for reading. Nobody calls <c>ExecuteSql</c> for its rows, so there an unknown function is taken for writing.
@@ -42,6 +45,27 @@ internal static class StatementNature
             CommandSource.SaveChanges or CommandSource.ExecuteUpdate or CommandSource.ExecuteDelete => true,
             _ => TextMayWrite(sql, unknownFunctionsWrite: true),
         };
+
+    /// <summary>Whether the transaction that follows such a statement may be another one.</summary>
+    internal static bool MayEndTransaction(CommandSource source, string sql)
+    {
+        if (source is CommandSource.LinqQuery or CommandSource.SaveChanges or CommandSource.ExecuteUpdate or CommandSource.ExecuteDelete)
+        {
+            return false;
+        }
+
+        var words = new SqlWords(sql);
+        var endingStarts = EndingStarts.GetAlternateLookup<ReadOnlySpan<char>>();
+        while (words.MoveNext())
+        {
+            if (words.StartsStatement && endingStarts.Contains(words.Current))
+            {
+                return true;
+            }
+        }
+
+        return words.IsUnterminated;
+    }
 
     private static bool TextMayWrite(string sql, bool unknownFunctionsWrite)
     {

@@ -18,6 +18,7 @@ internal sealed class InterceptorsWithOursLast(
     AttemptRecorder recorder,
     HostConnectionInterceptor hosts,
     SessionFence fence,
+    IdentityRider identityRider,
     IEnumerable<IInterceptor> injected,
     IEnumerable<IInterceptorAggregator> aggregators) : IInterceptors
 {
@@ -52,6 +53,9 @@ internal sealed class InterceptorsWithOursLast(
             interceptors.Add(recorder);
             interceptors.Add(hosts);
             interceptors.Add(fence);
+
+            // Behind everybody: it changes the text, and may run the statement itself.
+            interceptors.Add(identityRider);
         }
 
         return interceptors;
