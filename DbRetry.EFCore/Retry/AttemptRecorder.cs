@@ -89,6 +89,13 @@ internal sealed class AttemptRecorder(AttemptLog log, TimeProvider time) : DbCom
         return ValueTask.FromResult(result);
     }
 
+    // Closing reads what is left of the results, and a timeout there Npgsql keeps to itself (NpgsqlDataReader.Close).
+    public override InterceptionResult DataReaderDisposing(DbCommand command, DataReaderDisposingEventData eventData, InterceptionResult result)
+    {
+        Read(command);
+        return result;
+    }
+
     public override void CommandFailed(DbCommand command, CommandErrorEventData eventData) => Failed(command, eventData.Exception);
 
     public override Task CommandFailedAsync(
@@ -129,7 +136,8 @@ internal sealed class AttemptRecorder(AttemptLog log, TimeProvider time) : DbCom
     {
         if (command.Connection is NpgsqlConnection connection && connection.IsGone())
         {
-            log.Lost(connection, null);
+            // In a transaction the next thing to surface may be a mere consequence, and there is no failure to judge it by but this.
+            log.Lost(connection, command.Transaction is null ? null : TransactionLostException.BeforeCommit(log.Host, null));
         }
     }
 
