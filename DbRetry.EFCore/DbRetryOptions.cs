@@ -60,11 +60,12 @@ public sealed class DbRetryOptions
 
     /// <summary>
     /// The upper bound of the first wait between two looks for a usable host after a connection was lost; it doubles with each look, with full jitter.
+    /// Where hosts are probed for all who wait, it bounds the wait after news of a host that could not be used.
     /// </summary>
     /// <value>20 milliseconds.</value>
     public TimeSpan ReconnectDelay { get; set; } = TimeSpan.FromMilliseconds(20);
 
-    /// <summary>The cap of the wait between two looks for a usable host.</summary>
+    /// <summary>The cap of that wait between two looks for a usable host.</summary>
     /// <value>500 milliseconds.</value>
     public TimeSpan MaxReconnectDelay { get; set; } = TimeSpan.FromMilliseconds(500);
 

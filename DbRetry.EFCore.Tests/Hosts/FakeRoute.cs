@@ -12,6 +12,11 @@ internal sealed class FakeRoute(Cluster cluster, TimeSpan? poolTimeout = null)
     /// <summary>The hosts whose pools were cleared, in that order.</summary>
     public List<int> Cleared { get; } = [];
 
+    /// <summary>What a probe of a host finds; <see langword="null"/> when hosts are not probed.</summary>
+    public Func<int, CancellationToken, Task<HostRole?>>? Probe { get; init; }
+
+    internal override bool CanProbe => Probe is not null;
+
     /// <summary>Hosts named a, b, c …, of which nothing is known.</summary>
     public static Cluster Hosts(int hosts)
         => new([.. Enumerable.Range(0, hosts).Select(host => new HostEndpoint($"{(char)('a' + host)}", 5432)).ToImmutableArray()]);
@@ -19,6 +24,9 @@ internal sealed class FakeRoute(Cluster cluster, TimeSpan? poolTimeout = null)
     internal override void Bind(NpgsqlConnection connection, int host)
     {
     }
+
+    internal override Task<HostRole?> ProbeAsync(int host, TargetSession target, TimeSpan limit, CancellationToken cancellationToken)
+        => Probe!(host, cancellationToken);
 
     internal override void ClearPool(int host) => Cleared.Add(host);
 }

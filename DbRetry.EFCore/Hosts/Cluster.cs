@@ -2,6 +2,7 @@ using System.Collections.Concurrent;
 using System.Collections.Immutable;
 using DbRetry.EFCore.Diagnostics;
 using DbRetry.EFCore.Dsn;
+using DbRetry.EFCore.Hosts.Probing;
 using DbRetry.EFCore.Retry;
 
 namespace DbRetry.EFCore.Hosts;
@@ -33,12 +34,16 @@ internal sealed class Cluster
         Name = string.Join(',', hosts);
         _knowledge = new HostKnowledge[hosts.Length];
         Array.Fill(_knowledge, HostKnowledge.Nothing);
+        Prober = new HostProber(this);
     }
 
     internal ImmutableArray<HostEndpoint> Hosts { get; }
 
     /// <summary>All hosts, for messages.</summary>
     internal string Name { get; }
+
+    /// <summary>Looks for a host while somebody waits for one.</summary>
+    internal HostProber Prober { get; }
 
     internal HostKnowledge this[int host] => Volatile.Read(ref _knowledge[host]);
 
@@ -70,6 +75,8 @@ internal sealed class Cluster
         {
             Interlocked.CompareExchange(ref _primary, -1, host);
         }
+
+        Prober.Seen(role);
     }
 
     /// <summary>Somebody is about to connect to the host. One that did not answer lately is tried by one at a time: it may cost the whole limit again.</summary>

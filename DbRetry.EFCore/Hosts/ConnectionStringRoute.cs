@@ -11,15 +11,34 @@ internal sealed class ConnectionStringRoute : HostRoute
     private static readonly ConcurrentDictionary<(string ConnectionString, TargetSession? Target, TimeSpan HostTimeout), ConnectionStringRoute> Routes = new();
 
     private readonly string[] _connectionStrings;
+    private readonly string[] _probes;
 
     private ConnectionStringRoute(Cluster cluster, TargetSession target, TimeSpan poolTimeout, string[] connectionStrings)
         : base(cluster, target, poolTimeout)
-        => _connectionStrings = connectionStrings;
+    {
+        _connectionStrings = connectionStrings;
+        _probes = Array.ConvertAll(connectionStrings, ForProbes);
+    }
+
+    internal override bool CanProbe => true;
 
     internal static ConnectionStringRoute Get(string connectionString, TargetSession? declared, RetrySettings settings)
         => Routes.GetOrAdd((connectionString, settings.TargetSession ?? declared, settings.HostTimeout), static key => Create(key));
 
     internal override void Bind(NpgsqlConnection connection, int host) => connection.ConnectionString = _connectionStrings[host];
+
+    internal override async Task<HostRole?> ProbeAsync(int host, TargetSession target, TimeSpan limit, CancellationToken cancellationToken)
+    {
+        var connection = new NpgsqlConnection(_probes[host]);
+        await using (connection.ConfigureAwait(false))
+        {
+            await connection.OpenAsync(cancellationToken).ConfigureAwait(false);
+            var reported = HostRoles.Reported(connection);
+
+            // Not to be cancelled: it is limited anyway, and Npgsql may block whoever cancels a command.
+            return target.Believes(reported) ? reported : await HostRoles.AskAsync(connection, limit, CancellationToken.None).ConfigureAwait(false);
+        }
+    }
 
     internal override void ClearPool(int host)
     {
@@ -37,6 +56,16 @@ internal sealed class ConnectionStringRoute : HostRoute
             new NpgsqlConnectionStringBuilder(dsn.BaseConnectionString).PoolTimeout(),
             [.. cluster.Hosts.Select(host => ForHost(dsn, key.ConnectionString, host, cluster.Hosts.Length, key.HostTimeout))]);
     }
+
+    // The same server, user and security; but it takes no place in the application's pool, and it does nothing beyond connecting.
+    private static string ForProbes(string connectionString)
+        => new NpgsqlConnectionStringBuilder(connectionString)
+        {
+            Pooling = false,
+            Multiplexing = false,
+            Enlist = false,
+            CancellationTimeout = -1,
+        }.ConnectionString;
 
     // A single host keeps its string, and with it the pool that the application may already use.
     private static string ForHost(ParsedDsn dsn, string connectionString, HostEndpoint host, int hosts, TimeSpan hostTimeout)

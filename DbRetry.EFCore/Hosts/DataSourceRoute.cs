@@ -17,6 +17,8 @@ internal sealed class DataSourceRoute : HostRoute
         : base(cluster, target, poolTimeout)
         => _hosts = hosts;
 
+    internal override bool CanProbe => true;
+
     internal static HostRoute Get(NpgsqlDataSource dataSource, TargetSession? declared, RetrySettings settings)
     {
         var routes = Routes.GetOrCreateValue(dataSource);
@@ -34,6 +36,18 @@ internal sealed class DataSourceRoute : HostRoute
 
     internal override void Bind(NpgsqlConnection connection, int host)
         => DataSourceHosts.Move(connection, _hosts[host].Pool, _hosts[host].Settings);
+
+    /// <remarks>Through the host's own pool: only it knows how the application authenticates. An idle connection may be dead, so the server is always asked.</remarks>
+    internal override async Task<HostRole?> ProbeAsync(int host, TargetSession target, TimeSpan limit, CancellationToken cancellationToken)
+    {
+        var connection = _hosts[host].Pool.CreateConnection();
+        await using (connection.ConfigureAwait(false))
+        {
+            Bind(connection, host);
+            await connection.OpenAsync(cancellationToken).ConfigureAwait(false);
+            return await HostRoles.AskAsync(connection, limit, CancellationToken.None).ConfigureAwait(false);
+        }
+    }
 
     internal override void ClearPool(int host) => _hosts[host].Pool.Clear();
 

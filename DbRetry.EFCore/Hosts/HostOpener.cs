@@ -1,4 +1,5 @@
 using System.Runtime.ExceptionServices;
+using DbRetry.EFCore.Hosts.Probing;
 using DbRetry.EFCore.Retry;
 using Npgsql;
 
@@ -37,7 +38,11 @@ internal sealed class HostOpener(TimeProvider time, Random random)
 
                     break;
                 case OpenStep.Wait:
-                    time.Wait(search.Delay);
+                    using (var waiter = Waiter(search, route, target, settings, blocking: true))
+                    {
+                        waiter.Wait(search.Delay);
+                    }
+
                     break;
                 default:
                     ExceptionDispatchInfo.Throw(search.Error!);
@@ -84,7 +89,11 @@ internal sealed class HostOpener(TimeProvider time, Random random)
 
                     break;
                 case OpenStep.Wait:
-                    await time.WaitAsync(search.Delay, cancellationToken).ConfigureAwait(false);
+                    using (var waiter = Waiter(search, route, target, settings, blocking: false))
+                    {
+                        await waiter.WaitAsync(search.Delay, cancellationToken).ConfigureAwait(false);
+                    }
+
                     break;
                 default:
                     ExceptionDispatchInfo.Throw(search.Error!);
@@ -92,6 +101,9 @@ internal sealed class HostOpener(TimeProvider time, Random random)
             }
         }
     }
+
+    private HostWaiter Waiter(OpenSearch search, HostRoute route, TargetSession target, RetrySettings settings, bool blocking)
+        => route.Cluster.Prober.Enter(route, target, settings, search.Rest, time, random, blocking);
 
     // A server that reports nothing is asked once per physical connection.
     private static HostRole? KnownRole(NpgsqlConnection connection, HostRoute route, int host)

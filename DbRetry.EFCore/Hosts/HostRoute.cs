@@ -12,11 +12,18 @@ internal abstract class HostRoute(Cluster cluster, TargetSession target, TimeSpa
     /// <summary>How long the user lets a connection wait for a place in the pool; <see cref="TimeSpan.MaxValue"/> for as long as it takes.</summary>
     internal TimeSpan PoolTimeout { get; } = poolTimeout;
 
+    /// <summary>Whether hosts can be probed apart from the connections of the application.</summary>
+    internal virtual bool CanProbe => false;
+
     /// <summary>A host of <see cref="Cluster"/>, for messages.</summary>
     internal virtual string NameOf(int host) => Cluster.Hosts[host].ToString();
 
     /// <summary>Points a closed connection at a host of <see cref="Cluster"/>.</summary>
     internal abstract void Bind(NpgsqlConnection connection, int host);
+
+    /// <summary>Connects to a host as the application would, and sees which role it has; <see langword="null"/> if any will do and it tells none.</summary>
+    internal virtual Task<HostRole?> ProbeAsync(int host, TargetSession target, TimeSpan limit, CancellationToken cancellationToken)
+        => throw new NotSupportedException($"Hosts are not probed through {GetType().Name}.");
 
     /// <summary>Drops the idle connections to a host: they went down with the one that was lost.</summary>
     internal abstract void ClearPool(int host);

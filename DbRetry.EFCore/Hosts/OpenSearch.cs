@@ -8,7 +8,7 @@ internal enum OpenStep
     /// <summary>Connect to <see cref="OpenSearch.Host"/>.</summary>
     Try,
 
-    /// <summary>No host will do now: wait for <see cref="OpenSearch.Delay"/>, then ask again.</summary>
+    /// <summary>No host will do now: wait for news, or for <see cref="OpenSearch.Delay"/>, then ask again.</summary>
     Wait,
 
     /// <summary>Give up with <see cref="OpenSearch.Error"/>.</summary>
@@ -23,6 +23,9 @@ internal sealed class OpenSearch(HostRoute route, TargetSession target, RetrySet
 {
     // A timer may be early by a little; what is left then is not worth another wait.
     private static readonly TimeSpan PoolSlack = TimeSpan.FromMilliseconds(100);
+
+    // Whatever the prober may miss, each one looks for himself now and then.
+    private static readonly TimeSpan LongestWait = TimeSpan.FromMinutes(1);
 
     private readonly long _startedAt = time.GetTimestamp();
     private long _triedAt;
@@ -41,7 +44,11 @@ internal sealed class OpenSearch(HostRoute route, TargetSession target, RetrySet
     /// <summary>The host to connect to, as an index into the cluster.</summary>
     internal int Host { get; private set; }
 
+    /// <summary>How long to wait at most. Where hosts are probed that is a long time: to look again oneself is what the prober is there to avoid.</summary>
     internal TimeSpan Delay { get; private set; }
+
+    /// <summary>How long to wait at least, from the second time on: news of a host that fits was in vain, say because it has no place left.</summary>
+    internal TimeSpan Rest { get; private set; }
 
     internal Exception? Error { get; private set; }
 
@@ -82,6 +89,7 @@ internal sealed class OpenSearch(HostRoute route, TargetSession target, RetrySet
     {
         if (role is not { } known)
         {
+            route.Cluster.Prober.Seen(null);
             return true;
         }
 
@@ -178,6 +186,8 @@ internal sealed class OpenSearch(HostRoute route, TargetSession target, RetrySet
         }
 
         var delay = RetryDelays.Next(settings, FailureKind.HostUnavailable, ++_waits, random.NextDouble());
+        Rest = _waits > 1 ? delay : TimeSpan.Zero;
+        delay = route.CanProbe ? LongestWait : delay;
         Delay = delay < left ? delay : left;
         _pass = [];
         return OpenStep.Wait;

@@ -1,0 +1,173 @@
+using System.Collections.Concurrent;
+using DbRetry.EFCore.Hosts;
+using DbRetry.EFCore.Hosts.Probing;
+using DbRetry.EFCore.Retry;
+using DbRetry.EFCore.Tests.Retry;
+using DbRetry.EFCore.Tests.Support.Cluster;
+using Npgsql;
+
+namespace DbRetry.EFCore.Tests.Hosts.Probing;
+
+[TestClass]
+public sealed class HostProberTests
+{
+    private static readonly RetrySettings Settings = RetrySettings.From(new DbRetryOptions());
+    private static readonly TimeSpan Long = TimeSpan.FromHours(1);
+
+    private readonly ManualTime _time = new();
+    private readonly Cluster _cluster = FakeRoute.Hosts(3);
+    private readonly ConcurrentQueue<int> _probed = new();
+    private readonly FakeRoute _route;
+    private Func<int, CancellationToken, Task<HostRole?>> _answer = (_, _) => Task.FromException<HostRole?>(OpenSearchBed.Refused);
+
+    public HostProberTests()
+        => _route = new FakeRoute(_cluster)
+        {
+            Probe = (host, cancellationToken) =>
+            {
+                _probed.Enqueue(host);
+                return _answer(host, cancellationToken);
+            },
+        };
+
+    public required TestContext TestContext { get; set; }
+
+    private CancellationToken Cancellation => TestContext.CancellationToken;
+
+    [TestMethod]
+    public async Task A_thousand_who_wait_make_no_more_probes_than_one()
+    {
+        var waiters = Enumerable.Range(0, 1000).Select(_ => Enter()).ToArray();
+        await RoundAsync();
+        await RoundAsync();
+        Assert.HasCount(6, _probed);
+        Array.ForEach(waiters, waiter => waiter.Dispose());
+        await EndedAsync();
+    }
+
+    [TestMethod]
+    public async Task Everyone_is_woken_by_the_first_host_that_fits_though_another_one_never_answers()
+    {
+        _answer = async (host, cancellationToken) =>
+        {
+            if (host == 0)
+            {
+                await Task.Delay(Timeout.Infinite, cancellationToken);
+            }
+
+            return host == 1 ? HostRole.Primary : HostRole.Standby;
+        };
+        using var asynchronous = Enter();
+        using var blocking = Enter(blocking: true);
+        var blocked = Task.Factory.StartNew(() => blocking.Wait(Long), Cancellation, TaskCreationOptions.LongRunning, TaskScheduler.Default);
+        await RoundAsync();
+        await asynchronous.WaitAsync(Long, Cancellation);
+        await blocked;
+        Assert.AreEqual(1, _cluster.Primary);
+        await EndedAsync();
+    }
+
+    [TestMethod]
+    public async Task A_host_is_asked_by_one_probe_at_a_time()
+    {
+        _answer = async (host, cancellationToken) =>
+        {
+            await Task.Delay(host == 2 ? Timeout.Infinite : 0, cancellationToken);
+            return HostRole.Standby;
+        };
+        using (Enter())
+        {
+            await RoundAsync(3);
+            await RoundAsync(2);
+            Assert.HasCount(1, _probed.Where(host => host == 2));
+        }
+
+        await EndedAsync();
+    }
+
+    [TestMethod]
+    public async Task Somebody_who_connects_wakes_those_who_wait()
+    {
+        using var waiter = Enter();
+        var waiting = waiter.WaitAsync(Long, Cancellation);
+        _cluster.Saw(0, HostRole.Standby);
+        Assert.AreEqual(1, _cluster.Prober.Waiting);
+        _cluster.Saw(1, HostRole.Primary);
+        await waiting;
+        await EndedAsync();
+        Assert.IsEmpty(_probed);
+    }
+
+    [TestMethod]
+    public async Task A_host_that_turns_the_caller_away_is_something_that_he_has_to_hear()
+    {
+        _answer = (_, _) => Task.FromException<HostRole?>(OpenSearchBed.Server(PostgresErrorCodes.InvalidPassword));
+        using var waiter = Enter();
+        await RoundAsync();
+        await waiter.WaitAsync(Long, Cancellation);
+        await EndedAsync();
+    }
+
+    [TestMethod]
+    public async Task A_caller_who_cancels_is_heard_at_once_and_the_last_one_stops_the_probes()
+    {
+        _answer = async (_, cancellationToken) =>
+        {
+            await Task.Delay(Timeout.Infinite, cancellationToken);
+            return null;
+        };
+        using var source = CancellationTokenSource.CreateLinkedTokenSource(Cancellation);
+        using (var waiter = Enter())
+        {
+            var waiting = waiter.WaitAsync(Long, source.Token);
+            await RoundAsync();
+            await source.CancelAsync();
+            await Assert.ThrowsAsync<OperationCanceledException>(() => waiting);
+        }
+
+        await EndedAsync();
+        Assert.HasCount(3, _probed);
+    }
+
+    [TestMethod]
+    [DataRow(false)]
+    [DataRow(true)]
+    public async Task Without_news_the_wait_ends_with_its_limit(bool blocking)
+    {
+        using (var waiter = new HostWaiter(_cluster.Prober, _route, TargetSession.Any, Settings, TimeSpan.Zero, new ManualTime { SkipsWaits = true }, blocking))
+        {
+            await (blocking ? Task.Run(() => waiter.Wait(Long), Cancellation) : waiter.WaitAsync(Long, Cancellation));
+        }
+
+        Assert.IsFalse(_cluster.Prober.IsProbing, "It did not enter.");
+    }
+
+    private HostWaiter Enter(bool blocking = false)
+        => _cluster.Prober.Enter(_route, TargetSession.ReadWrite, Settings, TimeSpan.Zero, _time, new Random(1), blocking);
+
+    // The pause is a timer of the clock that stands still until we say.
+    private async Task RoundAsync(int probes = 3)
+    {
+        var reached = _probed.Count + probes;
+        await Poll.UntilAsync(
+            () =>
+            {
+                if (_probed.Count < reached)
+                {
+                    _time.Advance(TimeSpan.FromMilliseconds(1));
+                }
+
+                return _probed.Count >= reached;
+            },
+            TimeSpan.FromSeconds(30),
+            () => $"{_probed.Count} probes, not {reached}",
+            Cancellation);
+    }
+
+    private Task EndedAsync()
+        => Poll.UntilAsync(
+            () => !_cluster.Prober.IsProbing && _cluster.Prober.Waiting == 0 && _time.Pending == 0,
+            TimeSpan.FromSeconds(30),
+            () => $"{_cluster.Prober.Waiting} wait, {_time.Pending} timers run",
+            Cancellation);
+}

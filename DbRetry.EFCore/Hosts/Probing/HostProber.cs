@@ -1,0 +1,188 @@
+using DbRetry.EFCore.Retry;
+
+namespace DbRetry.EFCore.Hosts.Probing;
+
+/// <summary>
+/// Looks for a host in the place of all who wait for one of the same cluster, however many they are, and wakes them when it is there.
+/// It works while somebody waits, and is nothing but a check of a counter otherwise.
+/// </summary>
+internal sealed class HostProber(Cluster cluster)
+{
+    private readonly Lock _lock = new();
+    private readonly ProbeSchedule _schedule = new(cluster.Hosts.Length);
+    private CancellationTokenSource? _run;
+    private int _waiting;
+
+    /// <summary>How many wait now.</summary>
+    internal int Waiting => Volatile.Read(ref _waiting);
+
+    /// <summary>Whether hosts are being probed.</summary>
+    internal bool IsProbing => Volatile.Read(ref _run) is not null;
+
+    /// <summary>Joins those who wait.</summary>
+    /// <param name="route">How the hosts are reached.</param>
+    /// <param name="target">What is waited for.</param>
+    /// <param name="settings">Those of the context.</param>
+    /// <param name="rest">How long no news is wanted, after news that was in vain.</param>
+    /// <param name="time">The clock.</param>
+    /// <param name="random">For the order of the hosts and the pauses.</param>
+    /// <param name="blocking">Whether a thread will wait.</param>
+    internal HostWaiter Enter(
+        HostRoute route, TargetSession target, RetrySettings settings, TimeSpan rest, TimeProvider time, Random random, bool blocking)
+    {
+        var waiter = new HostWaiter(this, route, target, settings, rest, time, blocking);
+        lock (_lock)
+        {
+            _schedule.Enter(waiter);
+            Volatile.Write(ref _waiting, _schedule.Waiting);
+            if (_run is null && _schedule.Leader is not null)
+            {
+                Volatile.Write(ref _run, new CancellationTokenSource());
+                Start(_run!, time, random);
+            }
+        }
+
+        return waiter;
+    }
+
+    internal void Leave(HostWaiter waiter)
+    {
+        lock (_lock)
+        {
+            _schedule.Leave(waiter);
+            Settle();
+        }
+    }
+
+    /// <summary>Somebody connected to a host.</summary>
+    /// <param name="role">Its role; <see langword="null"/> when nobody asked.</param>
+    internal void Seen(HostRole? role)
+    {
+        if (Waiting > 0)
+        {
+            Wake(schedule => schedule.Seen(role));
+        }
+    }
+
+    // It serves many: what belongs to the one who happens to be the first, such as an ambient transaction, must not leak into it. And the thread of
+    // that one must not do the work.
+    private void Start(CancellationTokenSource run, TimeProvider time, Random random)
+    {
+        if (ExecutionContext.IsFlowSuppressed())
+        {
+            _ = Task.Run(() => RunAsync(run, time, random));
+            return;
+        }
+
+        using (ExecutionContext.SuppressFlow())
+        {
+            _ = Task.Run(() => RunAsync(run, time, random));
+        }
+    }
+
+    private async Task RunAsync(CancellationTokenSource run, TimeProvider time, Random random)
+    {
+        var stop = run.Token;
+        var startedAt = time.GetTimestamp();
+        var probes = new Task[cluster.Hosts.Length];
+        Array.Fill(probes, Task.CompletedTask);
+        while (true)
+        {
+            // Whoever waits has just looked for himself.
+            await time.WaitAsync(ProbeSchedule.Pause(time.GetElapsedTime(startedAt), random.NextDouble()), stop)
+                .ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            HostWaiter leader;
+            int[] hosts;
+            lock (_lock)
+            {
+                if (_run != run)
+                {
+                    break;
+                }
+
+                leader = _schedule.Leader!;
+                hosts = _schedule.Begin(random);
+            }
+
+            foreach (var host in hosts)
+            {
+                probes[host] = ProbeAsync(host, leader, time, stop);
+            }
+        }
+
+        await Task.WhenAll(probes).ConfigureAwait(false);
+        run.Dispose();
+    }
+
+    // A probe that fails says little: it may be the probe's own fault. What is known of the host is left to those who connect in earnest.
+    private async Task ProbeAsync(int host, HostWaiter leader, TimeProvider time, CancellationToken stop)
+    {
+        await Task.Yield(); // One that takes its time before it first awaits does not hold up the others.
+        try
+        {
+            using var limit = new CancellationTokenSource(leader.Settings.HostTimeout, time);
+            using var either = CancellationTokenSource.CreateLinkedTokenSource(stop, limit.Token);
+            var role = await leader.Route.ProbeAsync(host, leader.Target, leader.Settings.HostTimeout, either.Token).ConfigureAwait(false);
+            if (stop.IsCancellationRequested)
+            {
+                return; // Others have connected since and know better.
+            }
+
+            if (role is { } known)
+            {
+                cluster.Saw(host, known);
+            }
+            else
+            {
+                Seen(role);
+            }
+        }
+        catch (Exception exception)
+        {
+            if (TurnsAway(host, leader, exception))
+            {
+                Wake(schedule => schedule.TurnedAway(leader.Route));
+            }
+        }
+        finally
+        {
+            lock (_lock)
+            {
+                _schedule.Ended(host);
+            }
+        }
+    }
+
+    // The application's own judge is for failures that the application has, on its threads.
+    private bool TurnsAway(int host, HostWaiter waiter, Exception exception)
+    {
+        var rules = waiter.Settings.Rules with { ShouldRetry = null };
+        return FailureClassifier.Classify(exception, AttemptPhase.Opening, connectionBroken: true, rules).Kind is FailureKind.Permanent
+            && (cluster[host].Role is not { } role || waiter.Target.Match(role) is not TargetSessionMatch.Unfit);
+    }
+
+    private void Wake(Func<ProbeSchedule, IReadOnlyList<HostWaiter>> choose)
+    {
+        IReadOnlyList<HostWaiter> woken;
+        lock (_lock)
+        {
+            woken = choose(_schedule);
+            Settle();
+        }
+
+        foreach (var waiter in woken)
+        {
+            waiter.Wake();
+        }
+    }
+
+    private void Settle()
+    {
+        Volatile.Write(ref _waiting, _schedule.Waiting);
+        if (_run is { } run && _schedule.Leader is null)
+        {
+            Volatile.Write(ref _run, null);
+            _ = run.CancelAsync(); // The thread that brought the news, or that leaves, has better to do than to run what hangs on it.
+        }
+    }
+}
