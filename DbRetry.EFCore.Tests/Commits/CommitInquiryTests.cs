@@ -38,7 +38,7 @@ public class CommitInquiryTests
         inquiry.Answered(new("db1", Then, XidStatus.Committed));
         Assert.AreEqual(InquiryStep.Done, inquiry.Next());
         Assert.AreEqual(CommitVerdict.Committed, inquiry.Verdict);
-        Assert.AreEqual(1, inquiry.Survivor);
+        Assert.AreEqual(1, inquiry.Survivor?.Host);
         Assert.AreEqual("db0 cannot be asked: it burnt down; db1 (timeline 5) says Committed", inquiry.Answers);
     }
 

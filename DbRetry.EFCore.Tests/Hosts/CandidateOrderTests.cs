@@ -10,18 +10,20 @@ public sealed class CandidateOrderTests
     private static readonly Dictionary<char, HostKnowledge> Known = new()
     {
         ['?'] = HostKnowledge.Nothing,
-        ['P'] = new(HostRole.Primary, null, false),
-        ['R'] = new(HostRole.ReadOnlyPrimary, null, false),
-        ['S'] = new(HostRole.Standby, null, false),
-        ['x'] = new(null, Now + 1, false), // refused just now
-        ['z'] = new(null, Now + 1, true), // did not answer just now
-        ['o'] = new(null, Now, false), // refused a while ago
-        ['w'] = new(null, Now, true), // did not answer a while ago
+        ['P'] = new(HostRole.Primary, null, null, false),
+        ['R'] = new(HostRole.ReadOnlyPrimary, null, null, false),
+        ['S'] = new(HostRole.Standby, null, null, false),
+        ['O'] = new(HostRole.SupersededPrimary, new ServerTimeline(1, 1), null, false),
+        ['x'] = new(null, null, Now + 1, false), // refused just now
+        ['z'] = new(null, null, Now + 1, true), // did not answer just now
+        ['o'] = new(null, null, Now, false), // refused a while ago
+        ['w'] = new(null, null, Now, true), // did not answer a while ago
     };
 
     // Each letter is a host; those within one pair of brackets may come in any order.
     [TestMethod]
     [DataRow("SSP", TargetSession.ReadWrite, "P(SS)", DisplayName = "the primary first")]
+    [DataRow("OPS", TargetSession.ReadWrite, "P(OS)", DisplayName = "one that was replaced is no primary")]
     [DataRow("S?P", TargetSession.ReadWrite, "P?S", DisplayName = "then the unknown one, then the unfit one")]
     [DataRow("SRP", TargetSession.Primary, "(RP)S")]
     [DataRow("SRP", TargetSession.ReadOnly, "(SR)P")]

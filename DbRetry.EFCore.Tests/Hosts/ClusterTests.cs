@@ -96,7 +96,7 @@ public sealed class ClusterTests
     {
         _cluster.Failed(0, stalled: true, _time);
         _cluster.Saw(0, HostRole.Standby);
-        Assert.AreEqual(new HostKnowledge(HostRole.Standby, null, false), _cluster[0]);
+        Assert.AreEqual(new HostKnowledge(HostRole.Standby, null, null, false), _cluster[0]);
     }
 
     [TestMethod]

@@ -13,7 +13,7 @@ internal sealed class FakeRoute(Cluster cluster, TimeSpan? poolTimeout = null)
     public List<int> Cleared { get; } = [];
 
     /// <summary>What a probe of a host finds; <see langword="null"/> when hosts are not probed.</summary>
-    public Func<int, CancellationToken, Task<HostRole?>>? Probe { get; init; }
+    public Func<int, CancellationToken, Task<HostSighting?>>? Probe { get; init; }
 
     internal override bool CanProbe => Probe is not null;
 
@@ -25,7 +25,7 @@ internal sealed class FakeRoute(Cluster cluster, TimeSpan? poolTimeout = null)
     {
     }
 
-    internal override Task<HostRole?> ProbeAsync(int host, TargetSession target, TimeSpan limit, CancellationToken cancellationToken)
+    internal override Task<HostSighting?> ProbeAsync(int host, TargetSession target, TimeSpan limit, CancellationToken cancellationToken)
         => Probe!(host, cancellationToken);
 
     internal override void ClearPool(int host) => Cleared.Add(host);

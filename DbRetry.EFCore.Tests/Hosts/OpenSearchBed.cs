@@ -60,7 +60,7 @@ internal sealed class OpenSearchBed
                         case Exception exception:
                             search.Failed(exception);
                             break;
-                        case var role when search.Accepts((HostRole?)role):
+                        case var role when search.Accepts(role as HostSighting? ?? (role as HostRole?)):
                             return search.Host;
                     }
 

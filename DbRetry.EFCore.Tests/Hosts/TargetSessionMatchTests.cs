@@ -22,6 +22,17 @@ public sealed class TargetSessionMatchTests
     }
 
     [TestMethod]
+    [DataRow(TargetSession.Any, "Fits")]
+    [DataRow(TargetSession.ReadWrite, "Unfit")]
+    [DataRow(TargetSession.ReadOnly, "Unfit")]
+    [DataRow(TargetSession.Primary, "Unfit")]
+    [DataRow(TargetSession.Standby, "Unfit")]
+    [DataRow(TargetSession.PreferPrimary, "Unfit")]
+    [DataRow(TargetSession.PreferStandby, "Unfit")]
+    public void A_primary_that_was_replaced_serves_only_those_who_take_any_host(TargetSession target, string match)
+        => Assert.AreEqual(match, $"{target.Match(HostRole.SupersededPrimary)}");
+
+    [TestMethod]
     public void Every_target_session_has_a_meaning()
     {
         foreach (var target in Enum.GetValues<TargetSession>())

@@ -17,7 +17,9 @@ internal sealed class CommitGuard(ContextSettings context, AttemptLog log, Witne
 
     /// <summary>Returns when the transaction is committed, whether the server's answer arrived or not.</summary>
     /// <exception cref="CommitOutcomeUnknownException">It could not be established whether it is committed.</exception>
-    /// <exception cref="InvalidOperationException">It is not committed, because its connection was lost or a statement in it failed.</exception>
+    /// <exception cref="InvalidOperationException">
+    /// It is not committed: its connection was lost, a statement in it failed, or its server is not the primary any more.
+    /// </exception>
     internal void Commit(NpgsqlConnection connection, DbTransaction transaction)
     {
         ThrowIfOver(connection);
@@ -209,6 +211,10 @@ internal sealed class CommitGuard(ContextSettings context, AttemptLog log, Witne
         if (log.Host is { } host && identity != TransactionIdentity.OfNoWrite)
         {
             RecoveryMemory.Of(host.Route.Cluster).Note(identity.Server);
+            if (!host.Route.Cluster.Advance(identity.Server.History))
+            {
+                throw new SupersededPrimaryException(host, identity.Server.History, host.Route.Cluster.NewestTimeline);
+            }
         }
 
         return identity;

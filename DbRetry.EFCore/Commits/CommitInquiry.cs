@@ -43,7 +43,8 @@ internal sealed class CommitInquiry(
     internal string Answers => _answers.Count == 0 ? "no host answered" : string.Join("; ", _answers);
 
     /// <summary>The host whose word decided; <see langword="null"/> if nobody's did.</summary>
-    internal int? Survivor => Verdict is CommitVerdict.Committed or CommitVerdict.NotCommitted ? _bestHost : null;
+    internal (int Host, ServerIncarnation Server)? Survivor
+        => Verdict is CommitVerdict.Committed or CommitVerdict.NotCommitted ? (_bestHost, _best!.Server!.Value) : null;
 
     internal InquiryStep Next()
     {

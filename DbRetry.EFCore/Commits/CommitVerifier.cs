@@ -166,9 +166,9 @@ internal sealed class CommitVerifier(
     // What is run again must not go to another primary than the one that was believed.
     private CommitAnswer Conclude(CommitInquiry inquiry)
     {
-        if (inquiry.Survivor is { } host)
+        if (inquiry.Survivor is var (host, server))
         {
-            route.Cluster.Saw(host, HostRole.Primary);
+            route.Cluster.Saw(host, new HostSighting(HostRole.Primary, server.History));
         }
 
         RetryInstruments.Verified(

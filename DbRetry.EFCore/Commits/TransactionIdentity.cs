@@ -1,3 +1,5 @@
+using DbRetry.EFCore.Hosts;
+
 namespace DbRetry.EFCore.Commits;
 
 /// <summary>What is noted of a transaction before its COMMIT, so that its outcome can be established on whichever server survives.</summary>
@@ -25,6 +27,9 @@ internal sealed record TransactionIdentity(ulong? Xid, long InsertLsn, ServerInc
 internal readonly record struct ServerIncarnation(
     long SystemIdentifier, int Timeline, long? LastReplayLsn, DateTime StartedAt, DateTime? StatisticsSince)
 {
+    /// <summary>Which history it writes.</summary>
+    internal ServerTimeline History => new(SystemIdentifier, Timeline);
+
     /// <summary>Whether this is the server that it was then, and did nothing in between but run or restart cleanly.</summary>
     internal bool HasNotRecoveredSince(ServerIncarnation then)
         => SystemIdentifier == then.SystemIdentifier

@@ -46,7 +46,7 @@ internal static class CandidateOrder
         return (host.Role is { } role ? target.Match(role) : (TargetSessionMatch?)null) switch
         {
             TargetSessionMatch.Fits => 0,
-            null => target is TargetSession.ReadWrite or TargetSession.Primary or TargetSession.PreferPrimary ? 1 : 0,
+            null => target.IsForPrimary() ? 1 : 0,
             TargetSessionMatch.Acceptable => 2,
             _ => 3,
         };

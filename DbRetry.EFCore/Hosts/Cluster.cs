@@ -25,6 +25,7 @@ internal sealed class Cluster
     private readonly HostKnowledge[] _knowledge;
     private readonly ConcurrentDictionary<(int Host, int ProcessId), HostRole> _sessionRoles = new();
     private readonly ConcurrentDictionary<int, RetryBudget> _budgets = new();
+    private ServerTimeline? _newestTimeline;
     private int _primary = -1;
     private int _latestPrimary = -1;
 
@@ -53,16 +54,24 @@ internal sealed class Cluster
     internal int[] Candidates(TargetSession target, TimeProvider time, Random random)
         => CandidateOrder.Order(_knowledge, target, time.GetTimestamp(), random);
 
-    internal void Saw(int host, HostRole role)
+    /// <summary>The newest timeline that any host was seen to write.</summary>
+    internal ServerTimeline? NewestTimeline => Volatile.Read(ref _newestTimeline);
+
+    /// <summary>Takes in what a host told, or what an open connection to it reports.</summary>
+    /// <returns>Its role, in the light of what is known of the others.</returns>
+    internal HostRole Saw(int host, HostSighting sighting)
     {
-        if (this[host] is not { AvoidUntil: null } known || known.Role != role)
+        var known = this[host];
+        var timeline = sighting.Role is HostRole.Standby ? null : sighting.Timeline ?? known.Timeline;
+        var role = sighting.Role is not HostRole.Standby && timeline is not null && !Advance(timeline) ? HostRole.SupersededPrimary : sighting.Role;
+        if (known.AvoidUntil is not null || known.Role != role || known.Timeline != timeline)
         {
-            Volatile.Write(ref _knowledge[host], new(role, null, false));
+            Volatile.Write(ref _knowledge[host], new(role, timeline, null, false));
         }
 
         if (role is HostRole.Primary)
         {
-            if (Primary != host)
+            if (Primary != host && IsThePrimary(host, timeline))
             {
                 Volatile.Write(ref _primary, host);
                 if (Interlocked.Exchange(ref _latestPrimary, host) is >= 0 and var before && before != host)
@@ -77,6 +86,31 @@ internal sealed class Cluster
         }
 
         Prober.Seen(role);
+        return role;
+    }
+
+    /// <summary>Takes in which timeline a transaction was written on; false if its server has been superseded.</summary>
+    internal bool Advance(ServerTimeline seen)
+    {
+        while (true)
+        {
+            var newest = NewestTimeline;
+            if (seen == newest)
+            {
+                return true;
+            }
+
+            if (seen.IsSupersededBy(newest))
+            {
+                return false;
+            }
+
+            if (Interlocked.CompareExchange(ref _newestTimeline, seen, newest) == newest)
+            {
+                Supersede(seen);
+                return true;
+            }
+        }
     }
 
     /// <summary>Somebody is about to connect to the host. One that did not answer lately is tried by one at a time: it may cost the whole limit again.</summary>
@@ -91,7 +125,7 @@ internal sealed class Cluster
 
     /// <summary>The host could not be reached.</summary>
     internal void Failed(int host, bool stalled, TimeProvider time)
-        => Forget(host, new(null, Until(stalled ? StallPenalty : RefusalPenalty, time), stalled));
+        => Forget(host, new(null, null, Until(stalled ? StallPenalty : RefusalPenalty, time), stalled));
 
     /// <summary>A connection to the host was lost, or it refused a write: what was known of it may no longer hold.</summary>
     internal void Forget(int host) => Forget(host, HostKnowledge.Nothing);
@@ -113,6 +147,26 @@ internal sealed class Cluster
     internal bool TryTakeRetry(int capacity, TimeProvider time) => _budgets.GetOrAdd(capacity, static (capacity, time) => new RetryBudget(capacity, time), time).TryTake();
 
     private static long Until(TimeSpan penalty, TimeProvider time) => time.GetTimestamp() + (long)(penalty.TotalSeconds * time.TimestampFrequency);
+
+    // One whose timeline is not known may be one that was replaced; of two on the same timeline the one that is in use stays.
+    private bool IsThePrimary(int host, ServerTimeline? timeline)
+        => timeline is null
+            ? NewestTimeline is null
+            : !(Primary is >= 0 and var other && other != host && this[other].Timeline == timeline);
+
+    // Whoever took writes until now takes them in vain.
+    private void Supersede(ServerTimeline newest)
+    {
+        for (var host = 0; host < _knowledge.Length; host++)
+        {
+            var known = this[host];
+            if (known.Timeline?.IsSupersededBy(newest) == true && known.Role is not HostRole.SupersededPrimary)
+            {
+                Interlocked.CompareExchange(ref _knowledge[host], known with { Role = HostRole.SupersededPrimary }, known);
+                Interlocked.CompareExchange(ref _primary, -1, host);
+            }
+        }
+    }
 
     private void Forget(int host, HostKnowledge knowledge)
     {

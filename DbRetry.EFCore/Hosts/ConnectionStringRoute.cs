@@ -27,16 +27,21 @@ internal sealed class ConnectionStringRoute : HostRoute
 
     internal override void Bind(NpgsqlConnection connection, int host) => connection.ConnectionString = _connectionStrings[host];
 
-    internal override async Task<HostRole?> ProbeAsync(int host, TargetSession target, TimeSpan limit, CancellationToken cancellationToken)
+    internal override async Task<HostSighting?> ProbeAsync(int host, TargetSession target, TimeSpan limit, CancellationToken cancellationToken)
     {
         var connection = new NpgsqlConnection(_probes[host]);
         await using (connection.ConfigureAwait(false))
         {
             await connection.OpenAsync(cancellationToken).ConfigureAwait(false);
-            var reported = HostRoles.Reported(connection);
+
+            // A new connection's report is fresh; but only an answer tells the timeline of a primary.
+            if (target is TargetSession.Any || HostRoles.Reported(connection) is not (null or HostRole.Primary))
+            {
+                return HostRoles.Reported(connection);
+            }
 
             // Not to be cancelled: it is limited anyway, and Npgsql may block whoever cancels a command.
-            return target.Believes(reported) ? reported : await HostRoles.AskAsync(connection, limit, CancellationToken.None).ConfigureAwait(false);
+            return await HostRoles.AskAsync(connection, limit, CancellationToken.None).ConfigureAwait(false);
         }
     }
 

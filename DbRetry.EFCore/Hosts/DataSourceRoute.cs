@@ -38,7 +38,7 @@ internal sealed class DataSourceRoute : HostRoute
         => DataSourceHosts.Move(connection, _hosts[host].Pool, _hosts[host].Settings);
 
     /// <remarks>Through the host's own pool: only it knows how the application authenticates. An idle connection may be dead, so the server is always asked.</remarks>
-    internal override async Task<HostRole?> ProbeAsync(int host, TargetSession target, TimeSpan limit, CancellationToken cancellationToken)
+    internal override async Task<HostSighting?> ProbeAsync(int host, TargetSession target, TimeSpan limit, CancellationToken cancellationToken)
     {
         var connection = _hosts[host].Pool.CreateConnection();
         await using (connection.ConfigureAwait(false))

@@ -8,6 +8,9 @@ namespace DbRetry.EFCore.Hosts;
 /// <summary>Opens a connection to a host that fits, waiting for one while the unit's time lasts.</summary>
 internal sealed class HostOpener(TimeProvider time, Random random)
 {
+    // Callers that block may hold all the threads that the prober needs.
+    private static readonly TimeSpan LongestBlockingWait = TimeSpan.FromSeconds(2);
+
     /// <exception cref="NoSuitableHostException">No host of the cluster fitted while the time lasted.</exception>
     /// <exception cref="NpgsqlException">The only host, or one that fits, refused the connection.</exception>
     internal HostRef Open(NpgsqlConnection connection, HostRoute route, TargetSession target, RetrySettings settings, AttemptLog log)
@@ -23,7 +26,7 @@ internal sealed class HostOpener(TimeProvider time, Random random)
                         route.Bind(connection, search.Host);
                         connection.Open();
                         var role = KnownRole(connection, route, search.Host);
-                        if (search.Accepts(target.Believes(role) ? role : Ask(connection, route, search.Host, settings)))
+                        if (search.Accepts(search.Believes(role) ? role : Ask(connection, route, search.Host, settings)))
                         {
                             return new(route, search.Host);
                         }
@@ -40,7 +43,7 @@ internal sealed class HostOpener(TimeProvider time, Random random)
                 case OpenStep.Wait:
                     using (var waiter = Waiter(search, route, target, settings, blocking: true))
                     {
-                        waiter.Wait(search.Delay);
+                        waiter.Wait(search.Delay < LongestBlockingWait ? search.Delay : LongestBlockingWait);
                     }
 
                     break;
@@ -72,7 +75,7 @@ internal sealed class HostOpener(TimeProvider time, Random random)
                         route.Bind(connection, search.Host);
                         await connection.OpenAsync(cancellationToken).ConfigureAwait(false);
                         var role = KnownRole(connection, route, search.Host);
-                        if (search.Accepts(target.Believes(role)
+                        if (search.Accepts(search.Believes(role)
                             ? role
                             : await AskAsync(connection, route, search.Host, settings, cancellationToken).ConfigureAwait(false)))
                         {
@@ -109,18 +112,18 @@ internal sealed class HostOpener(TimeProvider time, Random random)
     private static HostRole? KnownRole(NpgsqlConnection connection, HostRoute route, int host)
         => HostRoles.Reported(connection) ?? route.Cluster.SessionRole(host, connection.ProcessID);
 
-    private static HostRole Ask(NpgsqlConnection connection, HostRoute route, int host, RetrySettings settings)
+    private static HostSighting Ask(NpgsqlConnection connection, HostRoute route, int host, RetrySettings settings)
     {
-        var role = HostRoles.Ask(connection, settings.HostTimeout);
-        route.Cluster.NoteSession(host, connection.ProcessID, role);
-        return role;
+        var sighting = HostRoles.Ask(connection, settings.HostTimeout);
+        route.Cluster.NoteSession(host, connection.ProcessID, sighting.Role);
+        return sighting;
     }
 
-    private static async Task<HostRole> AskAsync(
+    private static async Task<HostSighting> AskAsync(
         NpgsqlConnection connection, HostRoute route, int host, RetrySettings settings, CancellationToken cancellationToken)
     {
-        var role = await HostRoles.AskAsync(connection, settings.HostTimeout, cancellationToken).ConfigureAwait(false);
-        route.Cluster.NoteSession(host, connection.ProcessID, role);
-        return role;
+        var sighting = await HostRoles.AskAsync(connection, settings.HostTimeout, cancellationToken).ConfigureAwait(false);
+        route.Cluster.NoteSession(host, connection.ProcessID, sighting.Role);
+        return sighting;
     }
 }

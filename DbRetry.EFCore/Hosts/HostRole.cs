@@ -11,4 +11,7 @@ internal enum HostRole
 
     /// <summary>In recovery (<c>in_hot_standby</c>).</summary>
     Standby,
+
+    /// <summary>It accepts writes, but a primary with a higher timeline has been seen: it was replaced and does not know it (split brain).</summary>
+    SupersededPrimary,
 }

@@ -6,7 +6,14 @@ namespace DbRetry.EFCore.Hosts;
 /// <summary>Reads which role the host of an open connection has.</summary>
 internal static class HostRoles
 {
-    private const string Query = "SELECT pg_catalog.pg_is_in_recovery(), pg_catalog.current_setting('default_transaction_read_only') = 'on'";
+    private const string RoleQuery = "SELECT pg_catalog.pg_is_in_recovery(), pg_catalog.current_setting('default_transaction_read_only') = 'on'";
+
+    // The live timeline (ServerBehavior/TransactionStatusFacts): a standby has none of its own, and must not be asked.
+    private const string RoleAndTimelineQuery = RoleQuery + """
+        , CASE WHEN NOT pg_catalog.pg_is_in_recovery()
+            THEN ('x' || pg_catalog.substr(pg_catalog.pg_walfile_name(pg_catalog.pg_current_wal_insert_lsn()), 1, 8))::pg_catalog.bit(32)::pg_catalog.int4 END,
+        (SELECT system_identifier FROM pg_catalog.pg_control_system())
+        """;
 
     /// <summary>
     /// What the server reported by itself, without a round trip (PostgreSQL 14 and later; ServerBehavior/ReportedParametersTests);
@@ -20,34 +27,83 @@ internal static class HostRoles
             : null;
     }
 
-    /// <summary>Asks the server: one round trip.</summary>
-    internal static HostRole Ask(NpgsqlConnection connection, TimeSpan limit)
+    /// <summary>Asks the server: one round trip, or three where it will not tell its timeline.</summary>
+    internal static HostSighting Ask(NpgsqlConnection connection, TimeSpan limit)
     {
-        using var command = Command(connection, limit);
-        using var reader = command.ExecuteReader();
-        reader.Read();
-        return Role(reader);
+        if (MayTellTimeline(connection))
+        {
+            try
+            {
+                return Ask(connection, withTimeline: true, limit);
+            }
+            catch (PostgresException exception) when (IsRefusal(exception))
+            {
+            }
+        }
+
+        return Ask(connection, withTimeline: false, limit);
     }
 
-    /// <inheritdoc cref="Ask"/>
-    internal static async Task<HostRole> AskAsync(NpgsqlConnection connection, TimeSpan limit, CancellationToken cancellationToken)
+    /// <inheritdoc cref="Ask(NpgsqlConnection, TimeSpan)"/>
+    internal static async Task<HostSighting> AskAsync(NpgsqlConnection connection, TimeSpan limit, CancellationToken cancellationToken)
     {
-        var command = Command(connection, limit);
+        if (MayTellTimeline(connection))
+        {
+            try
+            {
+                return await AskAsync(connection, withTimeline: true, limit, cancellationToken).ConfigureAwait(false);
+            }
+            catch (PostgresException exception) when (IsRefusal(exception))
+            {
+            }
+        }
+
+        return await AskAsync(connection, withTimeline: false, limit, cancellationToken).ConfigureAwait(false);
+    }
+
+    private static HostSighting Ask(NpgsqlConnection connection, bool withTimeline, TimeSpan limit)
+    {
+        using var command = Command(connection, withTimeline, limit);
+        using var reader = command.ExecuteReader();
+        reader.Read();
+        return Sighting(reader);
+    }
+
+    private static async Task<HostSighting> AskAsync(
+        NpgsqlConnection connection, bool withTimeline, TimeSpan limit, CancellationToken cancellationToken)
+    {
+        var command = Command(connection, withTimeline, limit);
         await using (command.ConfigureAwait(false))
         {
             var reader = await command.ExecuteReaderAsync(cancellationToken).ConfigureAwait(false);
             await using (reader.ConfigureAwait(false))
             {
                 await reader.ReadAsync(cancellationToken).ConfigureAwait(false);
-                return Role(reader);
+                return Sighting(reader);
             }
         }
     }
 
-    private static NpgsqlCommand Command(NpgsqlConnection connection, TimeSpan limit)
-        => new(Query, connection) { CommandTimeout = (int)Math.Ceiling(limit.TotalSeconds) };
+    private static NpgsqlCommand Command(NpgsqlConnection connection, bool withTimeline, TimeSpan limit)
+    {
+        var seconds = (int)Math.Ceiling(limit.TotalSeconds);
+        return withTimeline
+            ? new(RoleAndTimelineQuery, connection) { CommandTimeout = seconds }
+            : new(RoleQuery, connection) { CommandTimeout = seconds };
+    }
 
-    private static HostRole Role(DbDataReader row) => Role(row.GetBoolean(0), row.GetBoolean(1));
+    // The functions have these names since version 10.
+    private static bool MayTellTimeline(NpgsqlConnection connection)
+        => connection.PostgreSqlVersion.Major >= 10 && !connection.PostgresParameters.ContainsKey("crdb_version");
+
+    // A managed server may keep the functions to itself, and one that only speaks the protocol may not have them.
+    private static bool IsRefusal(PostgresException exception)
+        => exception.SqlState is PostgresErrorCodes.InsufficientPrivilege or PostgresErrorCodes.UndefinedFunction or PostgresErrorCodes.FeatureNotSupported;
+
+    private static HostSighting Sighting(DbDataReader row)
+        => new(
+            Role(row.GetBoolean(0), row.GetBoolean(1)),
+            row.FieldCount == 2 || row.IsDBNull(2) ? null : new ServerTimeline(row.GetInt64(3), row.GetInt32(2)));
 
     private static HostRole Role(bool standby, bool readOnly)
         => standby ? HostRole.Standby : readOnly ? HostRole.ReadOnlyPrimary : HostRole.Primary;

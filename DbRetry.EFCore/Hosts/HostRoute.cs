@@ -22,7 +22,7 @@ internal abstract class HostRoute(Cluster cluster, TargetSession target, TimeSpa
     internal abstract void Bind(NpgsqlConnection connection, int host);
 
     /// <summary>Connects to a host as the application would, and sees which role it has; <see langword="null"/> if any will do and it tells none.</summary>
-    internal virtual Task<HostRole?> ProbeAsync(int host, TargetSession target, TimeSpan limit, CancellationToken cancellationToken)
+    internal virtual Task<HostSighting?> ProbeAsync(int host, TargetSession target, TimeSpan limit, CancellationToken cancellationToken)
         => throw new NotSupportedException($"Hosts are not probed through {GetType().Name}.");
 
     /// <summary>Drops the idle connections to a host: they went down with the one that was lost.</summary>

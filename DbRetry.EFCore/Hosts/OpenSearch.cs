@@ -29,6 +29,7 @@ internal sealed class OpenSearch(HostRoute route, TargetSession target, RetrySet
 
     private readonly long _startedAt = time.GetTimestamp();
     private long _triedAt;
+    private long? _waitingSince;
     private long? _firstFailureAt;
     private SortedDictionary<int, HostFailure>? _failures;
     private Exception? _permanent;
@@ -39,6 +40,7 @@ internal sealed class OpenSearch(HostRoute route, TargetSession target, RetrySet
     private int? _steady;
     private bool _settle;
     private bool _started;
+    private bool _hasWaited;
     private bool _again;
 
     /// <summary>The host to connect to, as an index into the cluster.</summary>
@@ -77,23 +79,35 @@ internal sealed class OpenSearch(HostRoute route, TargetSession target, RetrySet
 
         if (_pass.Length == 0)
         {
+            if (WaitsFirst())
+            {
+                _waitingSince = time.GetTimestamp();
+                return Wait(settings.FailoverTimeout - (_firstFailureAt is null ? TimeSpan.Zero : time.GetElapsedTime(WaitingSince())));
+            }
+
             BeginPass();
         }
 
         return _next < _pass.Length ? Try(_pass[_next++]) : EndPass();
     }
 
+    /// <summary>Whether what the open connection to <see cref="Host"/> reported may be believed; otherwise the server is to be asked.</summary>
+    /// <remarks>A host that was not the primary until now has to tell its timeline: it may be one that was replaced and does not know it.</remarks>
+    internal bool Believes(HostRole? reported)
+        => target.Believes(reported)
+            && !(reported is HostRole.Primary && target.IsForPrimary() && route.Cluster.Primary != Host);
+
     /// <summary>Whether the open connection to <see cref="Host"/> may be used.</summary>
-    /// <param name="role">Its role; <see langword="null"/> when nobody asked, because any will do.</param>
-    internal bool Accepts(HostRole? role)
+    /// <param name="sighting">What it is; <see langword="null"/> when nobody asked, because any will do.</param>
+    internal bool Accepts(HostSighting? sighting)
     {
-        if (role is not { } known)
+        if (sighting is not { } seen)
         {
             route.Cluster.Prober.Seen(null);
             return true;
         }
 
-        route.Cluster.Saw(Host, known);
+        var known = route.Cluster.Saw(Host, seen);
         switch (target.Match(known))
         {
             case TargetSessionMatch.Fits:
@@ -145,14 +159,28 @@ internal sealed class OpenSearch(HostRoute route, TargetSession target, RetrySet
 
     // In the steady state there is nothing to order: a write goes to the host that took the last one.
     private int SteadyHost()
-        => target is TargetSession.ReadWrite or TargetSession.Primary or TargetSession.PreferPrimary
+        => target.IsForPrimary()
             ? route.Cluster.Primary
             : route.Cluster.Hosts.Length == 1 ? 0 : -1;
 
+    // Who needs the one primary and does not know it leaves the looking to the prober: it asks all hosts at once, and for everybody who waits.
+    private bool WaitsFirst()
+        => !_hasWaited && target.IsForPrimary() && route is { CanProbe: true, Cluster.Hosts.Length: > 1 }
+            && settings.MaxRetryCount > 0 && settings.FailoverTimeout > TimeSpan.Zero;
+
     private void BeginPass()
     {
-        _pass = route.Cluster.Candidates(target, time, random);
         _next = 0;
+        if (_hasWaited && target.IsForPrimary() && route.Cluster.Primary is >= 0 and var primary)
+        {
+            // That is what was waited for; and if it is not, there is more to wait for.
+            _pass = [primary];
+            _steady = null;
+            _permanent = null;
+            return;
+        }
+
+        _pass = route.Cluster.Candidates(target, time, random);
         if (_steady is { } steady)
         {
             // The first pass began with it.
@@ -185,10 +213,16 @@ internal sealed class OpenSearch(HostRoute route, TargetSession target, RetrySet
             return GiveUp();
         }
 
+        return Wait(left);
+    }
+
+    private OpenStep Wait(TimeSpan left)
+    {
         var delay = RetryDelays.Next(settings, FailureKind.HostUnavailable, ++_waits, random.NextDouble());
         Rest = _waits > 1 ? delay : TimeSpan.Zero;
         delay = route.CanProbe ? LongestWait : delay;
         Delay = delay < left ? delay : left;
+        _hasWaited = true;
         _pass = [];
         return OpenStep.Wait;
     }
@@ -229,7 +263,7 @@ internal sealed class OpenSearch(HostRoute route, TargetSession target, RetrySet
 
     private void Note(string reason, Exception? exception)
     {
-        _firstFailureAt ??= time.GetTimestamp();
+        _firstFailureAt ??= _waitingSince ?? time.GetTimestamp();
         (_failures ??= [])[Host] = new HostFailure(route.NameOf(Host), reason, exception);
     }
 
@@ -244,6 +278,7 @@ internal sealed class OpenSearch(HostRoute route, TargetSession target, RetrySet
         {
             HostRole.Primary => "it is a primary that accepts writes",
             HostRole.ReadOnlyPrimary => "it is a primary with default_transaction_read_only = on",
+            HostRole.SupersededPrimary => "it accepts writes, but a primary with a higher timeline has taken its place",
             _ => "it is a standby (in recovery)",
         };
 }

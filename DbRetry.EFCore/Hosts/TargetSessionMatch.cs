@@ -19,6 +19,7 @@ internal static class TargetSessionMatches
         => target switch
         {
             TargetSession.Any => TargetSessionMatch.Fits,
+            _ when role is HostRole.SupersededPrimary && Enum.IsDefined(target) => TargetSessionMatch.Unfit,
             TargetSession.ReadWrite => Required(role is HostRole.Primary),
             TargetSession.ReadOnly => Required(role is not HostRole.Primary),
             TargetSession.Primary => Required(role is not HostRole.Standby),
@@ -37,6 +38,10 @@ internal static class TargetSessionMatches
         => target is TargetSession.Any
             || (reported is { } role
                 && (target.Match(role) is TargetSessionMatch.Fits || (target is TargetSession.Standby or TargetSession.PreferStandby)));
+
+    /// <summary>Whether there is one host at most that fits.</summary>
+    internal static bool IsForPrimary(this TargetSession target)
+        => target is TargetSession.ReadWrite or TargetSession.Primary or TargetSession.PreferPrimary;
 
     private static TargetSessionMatch Required(bool met) => met ? TargetSessionMatch.Fits : TargetSessionMatch.Unfit;
 

@@ -27,6 +27,8 @@ internal sealed class FailureExamination(bool opening, bool connectionBroken)
                     FailureKind.OutcomeUnknown, "the outcome of a commit could not be established", null, exception, ServerAnswer.Complete),
                 TransactionLostException => _shapes.Describe(
                     FailureKind.LostConnection, "the connection was lost inside a transaction", exception),
+                SupersededPrimaryException => _shapes.Describe(
+                    FailureKind.ReadOnlyHost, "another primary has taken the place of the host", exception),
                 NoSuitableHostException none => ExamineHosts(none),
                 RetryLimitExceededException => _shapes.Describe(
                     FailureKind.Permanent, "another strategy has retried it already, and retries must not multiply", exception),

@@ -18,7 +18,8 @@ public sealed class HostProberTests
     private readonly Cluster _cluster = FakeRoute.Hosts(3);
     private readonly ConcurrentQueue<int> _probed = new();
     private readonly FakeRoute _route;
-    private Func<int, CancellationToken, Task<HostRole?>> _answer = (_, _) => Task.FromException<HostRole?>(OpenSearchBed.Refused);
+    private int _reached;
+    private Func<int, CancellationToken, Task<HostSighting?>> _answer = (_, _) => Task.FromException<HostSighting?>(OpenSearchBed.Refused);
 
     public HostProberTests()
         => _route = new FakeRoute(_cluster)
@@ -55,7 +56,7 @@ public sealed class HostProberTests
                 await Task.Delay(Timeout.Infinite, cancellationToken);
             }
 
-            return host == 1 ? HostRole.Primary : HostRole.Standby;
+            return new HostSighting(host == 1 ? HostRole.Primary : HostRole.Standby, null);
         };
         using var asynchronous = Enter();
         using var blocking = Enter(blocking: true);
@@ -73,7 +74,7 @@ public sealed class HostProberTests
         _answer = async (host, cancellationToken) =>
         {
             await Task.Delay(host == 2 ? Timeout.Infinite : 0, cancellationToken);
-            return HostRole.Standby;
+            return new HostSighting(HostRole.Standby, null);
         };
         using (Enter())
         {
@@ -95,13 +96,13 @@ public sealed class HostProberTests
         _cluster.Saw(1, HostRole.Primary);
         await waiting;
         await EndedAsync();
-        Assert.IsEmpty(_probed);
+        Assert.IsLessThanOrEqualTo(3, _probed.Count, "The round that was under way was the last one.");
     }
 
     [TestMethod]
     public async Task A_host_that_turns_the_caller_away_is_something_that_he_has_to_hear()
     {
-        _answer = (_, _) => Task.FromException<HostRole?>(OpenSearchBed.Server(PostgresErrorCodes.InvalidPassword));
+        _answer = (_, _) => Task.FromException<HostSighting?>(OpenSearchBed.Server(PostgresErrorCodes.InvalidPassword));
         using var waiter = Enter();
         await RoundAsync();
         await waiter.WaitAsync(Long, Cancellation);
@@ -148,19 +149,19 @@ public sealed class HostProberTests
     // The pause is a timer of the clock that stands still until we say.
     private async Task RoundAsync(int probes = 3)
     {
-        var reached = _probed.Count + probes;
+        _reached += probes;
         await Poll.UntilAsync(
             () =>
             {
-                if (_probed.Count < reached)
+                if (_probed.Count < _reached)
                 {
                     _time.Advance(TimeSpan.FromMilliseconds(1));
                 }
 
-                return _probed.Count >= reached;
+                return _probed.Count >= _reached;
             },
             TimeSpan.FromSeconds(30),
-            () => $"{_probed.Count} probes, not {reached}",
+            () => $"{_probed.Count} probes, not {_reached}",
             Cancellation);
     }
 

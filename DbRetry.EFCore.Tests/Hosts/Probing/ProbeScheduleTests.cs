@@ -12,7 +12,7 @@ public sealed class ProbeScheduleTests
 
     private readonly ManualTime _time = new();
     private readonly ProbeSchedule _schedule = new(3);
-    private readonly FakeRoute _route = new(FakeRoute.Hosts(3)) { Probe = (_, _) => Task.FromResult<HostRole?>(null) };
+    private readonly FakeRoute _route = new(FakeRoute.Hosts(3)) { Probe = (_, _) => Task.FromResult<HostSighting?>(null) };
 
     [TestMethod]
     [DataRow(0.0, 0.0, 10.0)]

@@ -8,8 +8,13 @@ namespace DbRetry.EFCore.Hosts.Probing;
 /// </summary>
 internal sealed class HostProber(Cluster cluster)
 {
+    /// <summary>How long the word of a primary that was not promoted lately is kept back for what the other hosts say.</summary>
+    internal static readonly TimeSpan Grace = TimeSpan.FromMilliseconds(250);
+
     private readonly Lock _lock = new();
+    private readonly Task[] _asking = [.. Enumerable.Repeat(Task.CompletedTask, cluster.Hosts.Length)];
     private readonly ProbeSchedule _schedule = new(cluster.Hosts.Length);
+    private readonly long[] _askedAt = new long[cluster.Hosts.Length];
     private CancellationTokenSource? _run;
     private int _waiting;
 
@@ -88,9 +93,6 @@ internal sealed class HostProber(Cluster cluster)
         Array.Fill(probes, Task.CompletedTask);
         while (true)
         {
-            // Whoever waits has just looked for himself.
-            await time.WaitAsync(ProbeSchedule.Pause(time.GetElapsedTime(startedAt), random.NextDouble()), stop)
-                .ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             HostWaiter leader;
             int[] hosts;
             lock (_lock)
@@ -108,6 +110,9 @@ internal sealed class HostProber(Cluster cluster)
             {
                 probes[host] = ProbeAsync(host, leader, time, stop);
             }
+
+            await time.WaitAsync(ProbeSchedule.Pause(time.GetElapsedTime(startedAt), random.NextDouble()), stop)
+                .ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
 
         await Task.WhenAll(probes).ConfigureAwait(false);
@@ -117,24 +122,33 @@ internal sealed class HostProber(Cluster cluster)
     // A probe that fails says little: it may be the probe's own fault. What is known of the host is left to those who connect in earnest.
     private async Task ProbeAsync(int host, HostWaiter leader, TimeProvider time, CancellationToken stop)
     {
-        await Task.Yield(); // One that takes its time before it first awaits does not hold up the others.
         try
         {
-            using var limit = new CancellationTokenSource(leader.Settings.HostTimeout, time);
-            using var either = CancellationTokenSource.CreateLinkedTokenSource(stop, limit.Token);
-            var role = await leader.Route.ProbeAsync(host, leader.Target, leader.Settings.HostTimeout, either.Token).ConfigureAwait(false);
-            if (stop.IsCancellationRequested)
+            _askedAt[host] = time.GetTimestamp();
+            var asking = AskAsync(host, leader, time, stop);
+            _asking[host] = asking;
+            var sighting = await asking.ConfigureAwait(false);
+            if (sighting is { Role: HostRole.Primary, Timeline: { } timeline } && (cluster.NewestTimeline is not { } newest || timeline == newest))
             {
-                return; // Others have connected since and know better.
+                // No promotion has been seen, and so it may be the older one of two.
+                cluster.Advance(timeline);
+                await Task.WhenAll(_asking.Where((_, other) => time.GetElapsedTime(_askedAt[other]) < Grace))
+                    .WaitAsync(Grace, time, stop)
+                    .ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             }
 
-            if (role is { } known)
+            if (stop.IsCancellationRequested && sighting?.Timeline?.IsSupersededBy(cluster.NewestTimeline) is not true)
             {
-                cluster.Saw(host, known);
+                return; // Others have connected since and know better. But one that was replaced will not become the primary again unnoticed.
+            }
+
+            if (sighting is { } seen)
+            {
+                cluster.Saw(host, seen);
             }
             else
             {
-                Seen(role);
+                Seen(null);
             }
         }
         catch (Exception exception)
@@ -151,6 +165,14 @@ internal sealed class HostProber(Cluster cluster)
                 _schedule.Ended(host);
             }
         }
+    }
+
+    private static async Task<HostSighting?> AskAsync(int host, HostWaiter leader, TimeProvider time, CancellationToken stop)
+    {
+        await Task.Yield(); // One that takes its time before it first awaits does not hold up the others.
+        using var limit = new CancellationTokenSource(leader.Settings.HostTimeout, time);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(stop, limit.Token);
+        return await leader.Route.ProbeAsync(host, leader.Target, leader.Settings.HostTimeout, either.Token).ConfigureAwait(false);
     }
 
     // The application's own judge is for failures that the application has, on its threads.

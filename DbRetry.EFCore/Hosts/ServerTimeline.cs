@@ -1,0 +1,20 @@
+namespace DbRetry.EFCore.Hosts;
+
+/// <summary>Which history a server writes: every promotion begins a timeline with a higher number (PostgreSQL manual, 26.3.5).</summary>
+/// <param name="SystemIdentifier">The same on all servers of a cluster, and on no other.</param>
+/// <param name="Timeline">The timeline that it writes, or that it last wrote.</param>
+internal sealed record ServerTimeline(long SystemIdentifier, int Timeline)
+{
+    /// <summary>Whether the server was a primary once, and another one has been promoted since: what it still accepts will be thrown away.</summary>
+    /// <param name="newest">The newest timeline of its cluster that anybody has seen; another cluster's says nothing.</param>
+    internal bool IsSupersededBy(ServerTimeline? newest)
+        => newest is { } other && SystemIdentifier == other.SystemIdentifier && Timeline < other.Timeline;
+}
+
+/// <summary>What a host told when it was asked.</summary>
+/// <param name="Role">Its role.</param>
+/// <param name="Timeline">Its timeline, if it accepts writes and tells.</param>
+internal readonly record struct HostSighting(HostRole Role, ServerTimeline? Timeline)
+{
+    public static implicit operator HostSighting(HostRole role) => new(role, null);
+}
