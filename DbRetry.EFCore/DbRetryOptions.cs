@@ -36,6 +36,13 @@ public sealed class DbRetryOptions
     /// <value>3 seconds. A shorter <c>Timeout</c> in the connection string wins. Whole seconds count; a fraction is rounded up.</value>
     public TimeSpan HostTimeout { get; set; } = TimeSpan.FromSeconds(3);
 
+    /// <summary>
+    /// Whether commands that wait for a host that has fallen silent (a frozen process, a network that swallows packets) are given up as soon as that is certain,
+    /// instead of when their <c>Command Timeout</c> has passed: when the host leaves probes unanswered as well, or another primary has taken its place.
+    /// </summary>
+    /// <value><see langword="true"/>. A command that is merely slow is never given up: its host answers probes.</value>
+    public bool AbandonSilentHosts { get; set; } = true;
+
     /// <summary>Which hosts of the cluster may serve this context.</summary>
     /// <value>
     /// What the connection string says (<c>target_session_attrs</c>, <c>Target Session Attributes</c>); where it is silent,

@@ -2,6 +2,7 @@ using DbRetry.EFCore;
 using DbRetry.EFCore.Commits;
 using DbRetry.EFCore.Commits.Witness;
 using DbRetry.EFCore.Hosts;
+using DbRetry.EFCore.Hosts.Silence;
 using DbRetry.EFCore.Retry;
 using DbRetry.EFCore.Retry.Contention;
 using DbRetry.EFCore.Retry.Fencing;
@@ -36,6 +37,7 @@ public static class DbRetryServiceCollectionExtensions
         services.TryAddSingleton<WitnessUpkeep>();
         services.TryAddScoped<ContextSettings>();
         services.TryAddScoped<AttemptLog>();
+        services.TryAddScoped<AnswerWatch>();
         services.TryAddScoped<AttemptRecorder>();
         services.TryAddScoped<CommitGuard>();
         services.TryAddScoped<LoneStatements>();

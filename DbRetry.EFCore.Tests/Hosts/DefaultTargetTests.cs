@@ -1,3 +1,4 @@
+using DbRetry.EFCore.Dsn;
 using DbRetry.EFCore.Hosts;
 using Npgsql;
 
@@ -36,6 +37,18 @@ public sealed class HostLimitsTests
     [DataRow("Host=a;GssEncryptionMode=Require", GssEncryptionMode.Require)]
     public void A_synchronous_open_of_a_silent_host_has_no_second_try_that_waits_for_ever(string settings, GssEncryptionMode expected)
         => Assert.AreEqual(expected, new NpgsqlConnectionStringBuilder(settings).WithoutSecondTry().GssEncryptionMode);
+
+    [TestMethod]
+    [DataRow("Host=a", "a", true, 5, 2)]
+    [DataRow("Host=a;TCP Keepalive=false", "a", false, 0, 0)]
+    [DataRow("Host=a;TcpKeepAliveTime=60;TcpKeepAliveInterval=7", "a", false, 60, 7)]
+    [DataRow("Host=/tmp", "/tmp", false, 0, 0)]
+    public void A_peer_that_is_gone_is_noticed_by_the_kernel_unless_the_application_says_how(
+        string settings, string host, bool on, int time, int interval)
+    {
+        var limited = new NpgsqlConnectionStringBuilder(settings).WithKeepalive(new HostEndpoint(host, 5432));
+        Assert.AreEqual((on, time, interval), (limited.TcpKeepAlive, limited.TcpKeepAliveTime, limited.TcpKeepAliveInterval));
+    }
 
     [TestMethod]
     public void A_place_in_the_pool_may_be_waited_for_as_long_as_the_connection_string_says()

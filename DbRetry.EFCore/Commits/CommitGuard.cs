@@ -1,6 +1,7 @@
 using System.Data.Common;
 using DbRetry.EFCore.Commits.Witness;
 using DbRetry.EFCore.Hosts;
+using DbRetry.EFCore.Hosts.Silence;
 using DbRetry.EFCore.Retry;
 using DbRetry.EFCore.Seams;
 using Npgsql;
@@ -8,7 +9,8 @@ using Npgsql;
 namespace DbRetry.EFCore.Commits;
 
 /// <summary>Commits, and when the answer is lost, finds out what it was.</summary>
-internal sealed class CommitGuard(ContextSettings context, AttemptLog log, WitnessUpkeep witnesses, TimeProvider time, Random random)
+internal sealed class CommitGuard(
+    ContextSettings context, AttemptLog log, AnswerWatch watch, WitnessUpkeep witnesses, TimeProvider time, Random random)
 {
     /// <summary>How long a cancelled caller is kept waiting for the outcome of a COMMIT that was sent already.</summary>
     internal static readonly TimeSpan CancellationGrace = TimeSpan.FromSeconds(2);
@@ -25,6 +27,7 @@ internal sealed class CommitGuard(ContextSettings context, AttemptLog log, Witne
         ThrowIfOver(connection);
         var proof = Prepare(connection);
         log.Enter(AttemptPhase.Committing);
+        watch.Sent(connection);
         try
         {
             using var limit = AnswerLimit.Start(connection, time);
@@ -53,6 +56,7 @@ internal sealed class CommitGuard(ContextSettings context, AttemptLog log, Witne
         var proof = await PrepareAsync(connection, cancellationToken).ConfigureAwait(false);
         cancellationToken.ThrowIfCancellationRequested();
         log.Enter(AttemptPhase.Committing);
+        watch.Sent(connection);
         try
         {
             using var limit = AnswerLimit.Start(connection, time);

@@ -19,6 +19,9 @@ internal sealed class CommitVerifier(
         {
             switch (inquiry.Next())
             {
+                case InquiryStep.Ask when IsSilent(inquiry.Host):
+                    inquiry.Failed(Name(inquiry.Host), "it has not answered lately");
+                    break;
                 case InquiryStep.Ask:
                     try
                     {
@@ -58,6 +61,9 @@ internal sealed class CommitVerifier(
             cancellationToken.ThrowIfCancellationRequested();
             switch (inquiry.Next())
             {
+                case InquiryStep.Ask when IsSilent(inquiry.Host):
+                    inquiry.Failed(Name(inquiry.Host), "it has not answered lately");
+                    break;
                 case InquiryStep.Ask:
                     try
                     {
@@ -187,6 +193,10 @@ internal sealed class CommitVerifier(
         route.ClearPool(inquiry.Host);
         inquiry.Failed(Name(inquiry.Host), FailureClassifier.Classify(exception, AttemptPhase.Opening, connectionBroken: true, settings.Rules).Reason);
     }
+
+    // To ask it now would cost its whole time limit, and there are others that may know.
+    private bool IsSilent(int host)
+        => route.Cluster.Hosts.Length > 1 && route.Cluster[host] is { Stalled: true } known && known.IsAvoided(time.GetTimestamp());
 
     private string Name(int host) => route.NameOf(host);
 }

@@ -30,6 +30,9 @@ internal static class RetryInstruments
     private static readonly Counter<long> FailoverCount = Meter.CreateCounter<long>(
         "dbretry.failovers", "{failover}", "How often another host than before was found to be the primary.");
 
+    private static readonly Counter<long> AbandonedCount = Meter.CreateCounter<long>(
+        "dbretry.commands.abandoned", "{command}", "Commands that were given up because their host had fallen silent or had been replaced.");
+
     private static readonly Histogram<double> QueueTime = Meter.CreateHistogram<double>(
         "dbretry.queue.duration", "s", "How long an attempt waited in the queue of units that lose conflicts to each other.");
 
@@ -71,6 +74,12 @@ internal static class RetryInstruments
     internal static void FailedOver(string host, int port)
         => FailoverCount.Add(
             1,
+            new KeyValuePair<string, object?>("server.address", host),
+            new KeyValuePair<string, object?>("server.port", port));
+
+    internal static void GaveUp(string host, int port, int commands)
+        => AbandonedCount.Add(
+            commands,
             new KeyValuePair<string, object?>("server.address", host),
             new KeyValuePair<string, object?>("server.port", port));
 

@@ -3,6 +3,7 @@ using System.Collections.Immutable;
 using DbRetry.EFCore.Diagnostics;
 using DbRetry.EFCore.Dsn;
 using DbRetry.EFCore.Hosts.Probing;
+using DbRetry.EFCore.Hosts.Silence;
 using DbRetry.EFCore.Retry;
 
 namespace DbRetry.EFCore.Hosts;
@@ -36,6 +37,7 @@ internal sealed class Cluster
         _knowledge = new HostKnowledge[hosts.Length];
         Array.Fill(_knowledge, HostKnowledge.Nothing);
         Prober = new HostProber(this);
+        Watch = new SilenceWatch(this);
     }
 
     internal ImmutableArray<HostEndpoint> Hosts { get; }
@@ -45,6 +47,9 @@ internal sealed class Cluster
 
     /// <summary>Looks for a host while somebody waits for one.</summary>
     internal HostProber Prober { get; }
+
+    /// <summary>Notices hosts that have fallen silent under commands that wait for their answers.</summary>
+    internal SilenceWatch Watch { get; }
 
     internal HostKnowledge this[int host] => Volatile.Read(ref _knowledge[host]);
 
@@ -127,8 +132,8 @@ internal sealed class Cluster
     internal void Failed(int host, bool stalled, TimeProvider time)
         => Forget(host, new(null, null, Until(stalled ? StallPenalty : RefusalPenalty, time), stalled));
 
-    /// <summary>A connection to the host was lost, or it refused a write: what was known of it may no longer hold.</summary>
-    internal void Forget(int host) => Forget(host, HostKnowledge.Nothing);
+    /// <summary>A connection to the host was lost, or it refused a write: what was known of it may no longer hold, except that it does not answer.</summary>
+    internal void Forget(int host) => Forget(host, this[host] with { Role = null, Timeline = null });
 
     /// <summary>What was learnt by asking over this physical connection, for servers that do not report their role.</summary>
     internal HostRole? SessionRole(int host, int processId) => _sessionRoles.TryGetValue((host, processId), out var role) ? role : null;

@@ -13,11 +13,11 @@ internal sealed class ConnectionStringRoute : HostRoute
     private readonly string[] _connectionStrings;
     private readonly string[] _probes;
 
-    private ConnectionStringRoute(Cluster cluster, TargetSession target, TimeSpan poolTimeout, string[] connectionStrings)
+    private ConnectionStringRoute(Cluster cluster, TargetSession target, TimeSpan poolTimeout, string[] connectionStrings, TimeSpan hostTimeout)
         : base(cluster, target, poolTimeout)
     {
         _connectionStrings = connectionStrings;
-        _probes = Array.ConvertAll(connectionStrings, ForProbes);
+        _probes = Array.ConvertAll(connectionStrings, connectionString => ForProbes(connectionString, hostTimeout));
     }
 
     internal override bool CanProbe => true;
@@ -59,22 +59,23 @@ internal sealed class ConnectionStringRoute : HostRoute
             cluster,
             DefaultTarget.Resolve(key.Target, dsn.TargetSession, cluster.Hosts.Length),
             new NpgsqlConnectionStringBuilder(dsn.BaseConnectionString).PoolTimeout(),
-            [.. cluster.Hosts.Select(host => ForHost(dsn, key.ConnectionString, host, cluster.Hosts.Length, key.HostTimeout))]);
+            [.. cluster.Hosts.Select(host => ForHost(dsn, key.ConnectionString, host, cluster.Hosts.Length, key.HostTimeout))],
+            key.HostTimeout);
     }
 
     // The same server, user and security; but it takes no place in the application's pool, and it does nothing beyond connecting.
-    private static string ForProbes(string connectionString)
+    private static string ForProbes(string connectionString, TimeSpan hostTimeout)
         => new NpgsqlConnectionStringBuilder(connectionString)
         {
             Pooling = false,
             Multiplexing = false,
             Enlist = false,
             CancellationTimeout = -1,
-        }.ConnectionString;
+        }.LimitTimeout(hostTimeout).WithoutSecondTry().ConnectionString;
 
     // A single host keeps its string, and with it the pool that the application may already use.
     private static string ForHost(ParsedDsn dsn, string connectionString, HostEndpoint host, int hosts, TimeSpan hostTimeout)
         => hosts == 1
             ? connectionString
-            : new NpgsqlConnectionStringBuilder(dsn.ForHost(host)).LimitTimeout(hostTimeout).WithoutSecondTry().ConnectionString;
+            : new NpgsqlConnectionStringBuilder(dsn.ForHost(host)).LimitTimeout(hostTimeout).WithoutSecondTry().WithKeepalive(host).ConnectionString;
 }

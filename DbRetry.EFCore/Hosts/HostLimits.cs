@@ -1,3 +1,4 @@
+using DbRetry.EFCore.Dsn;
 using Npgsql;
 
 namespace DbRetry.EFCore.Hosts;
@@ -23,6 +24,20 @@ internal static class HostLimits
         if (!settings.ShouldSerialize("GSS Encryption Mode"))
         {
             settings.GssEncryptionMode = GssEncryptionMode.Disable;
+        }
+
+        return settings;
+    }
+
+    /// <summary>Lets the kernel notice a peer that is gone, unless the application said how: Linux would wait for two hours. Unix sockets need none.</summary>
+    internal static NpgsqlConnectionStringBuilder WithKeepalive(this NpgsqlConnectionStringBuilder settings, HostEndpoint host)
+    {
+        if (!host.IsUnixSocket
+            && !settings.ShouldSerialize("TCP Keepalive")
+            && !settings.ShouldSerialize("TCP Keepalive Time")
+            && !settings.ShouldSerialize("TCP Keepalive Interval"))
+        {
+            (settings.TcpKeepAlive, settings.TcpKeepAliveTime, settings.TcpKeepAliveInterval) = (true, 5, 2);
         }
 
         return settings;

@@ -1,12 +1,13 @@
 using System.Data.Common;
 using DbRetry.EFCore.Hosts;
+using DbRetry.EFCore.Hosts.Silence;
 using Microsoft.EntityFrameworkCore.Diagnostics;
 using Npgsql;
 
 namespace DbRetry.EFCore.Retry;
 
 /// <summary>Notes which statement an attempt is running and which failure broke its connection.</summary>
-internal sealed class AttemptRecorder(AttemptLog log, TimeProvider time) : DbCommandInterceptor, IDbTransactionInterceptor
+internal sealed class AttemptRecorder(AttemptLog log, AnswerWatch watch, TimeProvider time) : DbCommandInterceptor, IDbTransactionInterceptor
 {
     public override InterceptionResult<DbDataReader> ReaderExecuting(
         DbCommand command, CommandEventData eventData, InterceptionResult<DbDataReader> result)
@@ -52,27 +53,40 @@ internal sealed class AttemptRecorder(AttemptLog log, TimeProvider time) : DbCom
 
     public override int NonQueryExecuted(DbCommand command, CommandExecutedEventData eventData, int result)
     {
-        log.FinishStatement();
+        Finished();
         return result;
     }
 
     public override ValueTask<int> NonQueryExecutedAsync(
         DbCommand command, CommandExecutedEventData eventData, int result, CancellationToken cancellationToken = default)
     {
-        log.FinishStatement();
+        Finished();
         return ValueTask.FromResult(result);
     }
 
     public override object? ScalarExecuted(DbCommand command, CommandExecutedEventData eventData, object? result)
     {
-        log.FinishStatement();
+        Finished();
         return result;
     }
 
     public override ValueTask<object?> ScalarExecutedAsync(
         DbCommand command, CommandExecutedEventData eventData, object? result, CancellationToken cancellationToken = default)
     {
-        log.FinishStatement();
+        Finished();
+        return ValueTask.FromResult(result);
+    }
+
+    public override DbDataReader ReaderExecuted(DbCommand command, CommandExecutedEventData eventData, DbDataReader result)
+    {
+        watch.Answered();
+        return result;
+    }
+
+    public override ValueTask<DbDataReader> ReaderExecutedAsync(
+        DbCommand command, CommandExecutedEventData eventData, DbDataReader result, CancellationToken cancellationToken = default)
+    {
+        watch.Answered();
         return ValueTask.FromResult(result);
     }
 
@@ -124,11 +138,22 @@ internal sealed class AttemptRecorder(AttemptLog log, TimeProvider time) : DbCom
         else
         {
             log.EnterLoneStatement(eventData.CommandSource, command.CommandText);
-            if (command.Connection is NpgsqlConnection connection)
+            if (command.Connection is NpgsqlConnection alone)
             {
-                log.Use(connection, time.GetTimestamp());
+                log.Use(alone, time.GetTimestamp());
             }
         }
+
+        if (command.Connection is NpgsqlConnection connection)
+        {
+            watch.Sent(connection);
+        }
+    }
+
+    private void Finished()
+    {
+        watch.Answered();
+        log.FinishStatement();
     }
 
     // A failure between two rows raises no event of its own; only the state of the connection shows it, and only until EF closes it.

@@ -12,6 +12,8 @@ internal sealed record RetrySettings
 
     internal required TimeSpan HostTimeout { get; init; }
 
+    internal required bool AbandonSilentHosts { get; init; }
+
     /// <summary><see langword="null"/>: what the connection string says.</summary>
     internal required TargetSession? TargetSession { get; init; }
 
@@ -45,6 +47,7 @@ internal sealed record RetrySettings
             MaxRetryCount = options.MaxRetryCount,
             FailoverTimeout = options.FailoverTimeout,
             HostTimeout = options.HostTimeout,
+            AbandonSilentHosts = options.AbandonSilentHosts && options.MaxRetryCount > 0,
             TargetSession = options.TargetSession,
             ConflictDelay = options.ConflictDelay,
             MaxConflictDelay = options.MaxConflictDelay,

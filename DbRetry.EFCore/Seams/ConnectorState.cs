@@ -9,9 +9,10 @@ namespace DbRetry.EFCore.Seams;
 
 /// <summary>What only the physical connection beneath an <see cref="NpgsqlConnection"/> knows and can do.</summary>
 /// <remarks>
-/// Leans on Npgsql 10: NpgsqlConnection.Connector, NpgsqlConnector.TransactionStatus and NpgsqlConnector._socket
+/// Leans on Npgsql 10: NpgsqlConnection.Connector, NpgsqlConnector.TransactionStatus, State and _socket
 /// (src/Npgsql/NpgsqlConnection.cs, src/Npgsql/Internal/NpgsqlConnector.cs). Where <see cref="IsAvailable"/> is false, a COMMIT of a failed
-/// transaction is not noticed before it is sent, and a cancelled COMMIT is waited for until it is answered.
+/// transaction is not noticed before it is sent, a cancelled COMMIT is waited for until it is answered, and commands on a host that fell silent
+/// wait for their own timeout.
 /// </remarks>
 internal static class ConnectorState
 {
@@ -19,12 +20,18 @@ internal static class ConnectorState
     private const byte Failed = (byte)'E';
 
     private static readonly Func<NpgsqlConnector, byte>? TransactionStatus = Find();
+    private static readonly Func<NpgsqlConnector, int>? State = FindState(out Waiting);
+    private static readonly int[] Waiting;
 
-    internal static bool IsAvailable => TransactionStatus is not null;
+    internal static bool IsAvailable => TransactionStatus is not null && State is not null;
 
     /// <summary>Whether the server has said that the transaction has failed, so that COMMIT would roll it back without an error.</summary>
     internal static bool IsTransactionFailed(NpgsqlConnection connection)
         => TransactionStatus is not null && Connector(connection) is { } connector && TransactionStatus(connector) == Failed;
+
+    /// <summary>Whether something was sent and its answer is not there in full. Unlike <c>FullState</c> it may be asked by any thread at any time.</summary>
+    internal static bool IsWaiting(NpgsqlConnection connection)
+        => State is not null && Connector(connection) is { } connector && Waiting.Contains(State(connector));
 
     /// <summary>Ends the conversation from our side: whoever waits for an answer is told at once that none will come.</summary>
     internal static void BreakSocket(NpgsqlConnection connection)
@@ -55,6 +62,27 @@ internal static class ConnectorState
                 : null;
         }
         catch (Exception exception) when (exception is MissingMemberException or ArgumentException)
+        {
+            return null;
+        }
+    }
+
+    // Npgsql's enum of states is internal; its names are those that FullState shows.
+    private static Func<NpgsqlConnector, int>? FindState(out int[] waiting)
+    {
+        waiting = [];
+        try
+        {
+            var property = typeof(NpgsqlConnector).GetProperty("State", BindingFlags.NonPublic | BindingFlags.Instance);
+            if (property?.GetMethod is not { } getter || Enum.GetUnderlyingType(property.PropertyType) != typeof(int))
+            {
+                return null;
+            }
+
+            waiting = [(int)Enum.Parse(property.PropertyType, "Executing"), (int)Enum.Parse(property.PropertyType, "Fetching")];
+            return getter.CreateDelegate<Func<NpgsqlConnector, int>>();
+        }
+        catch (ArgumentException)
         {
             return null;
         }
