@@ -32,9 +32,10 @@ internal sealed class RetryBed : IAsyncDisposable
         return new RetryBed(database);
     }
 
-    /// <summary>Retries are quick, so that a sweep over many faults is, too.</summary>
+    /// <summary>Retries are quick, so that a sweep over many faults is, too. No probe of a slow server comes in between, where messages are counted.</summary>
     public static void Quick(DbRetryOptions options)
     {
+        options.AbandonSilentHosts = false;
         options.ReconnectDelay = TimeSpan.FromMilliseconds(1);
         options.MaxReconnectDelay = TimeSpan.FromMilliseconds(5);
         options.ConflictDelay = TimeSpan.FromMilliseconds(1);
