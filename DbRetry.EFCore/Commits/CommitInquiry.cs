@@ -14,6 +14,9 @@ internal enum InquiryStep
     /// <summary>Wait for <see cref="CommitInquiry.Delay"/>, then go on.</summary>
     Wait,
 
+    /// <summary>Nobody who counts has answered: wait for a primary, for <see cref="CommitInquiry.Delay"/> at most, then go on.</summary>
+    WaitForPrimary,
+
     /// <summary><see cref="CommitInquiry.Verdict"/> stands.</summary>
     Done,
 }
@@ -90,7 +93,7 @@ internal sealed class CommitInquiry(
         Delay = delay < left ? delay : left;
         _next = 0;
         _settling = false;
-        return InquiryStep.Wait;
+        return _best is null ? InquiryStep.WaitForPrimary : InquiryStep.Wait;
     }
 
     internal void Answered(CommitEvidence evidence)

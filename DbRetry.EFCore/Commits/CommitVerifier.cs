@@ -1,5 +1,6 @@
 using DbRetry.EFCore.Diagnostics;
 using DbRetry.EFCore.Hosts;
+using DbRetry.EFCore.Hosts.Probing;
 using DbRetry.EFCore.Retry;
 using Npgsql;
 
@@ -47,6 +48,13 @@ internal sealed class CommitVerifier(
                 case InquiryStep.Wait:
                     time.Wait(inquiry.Delay);
                     break;
+                case InquiryStep.WaitForPrimary:
+                    using (var waiter = Waiter(blocking: true))
+                    {
+                        waiter.Wait(inquiry.Delay);
+                    }
+
+                    break;
                 default:
                     return Conclude(inquiry);
             }
@@ -88,6 +96,13 @@ internal sealed class CommitVerifier(
                     break;
                 case InquiryStep.Wait:
                     await time.WaitAsync(inquiry.Delay, cancellationToken).ConfigureAwait(false);
+                    break;
+                case InquiryStep.WaitForPrimary:
+                    using (var waiter = Waiter(blocking: false))
+                    {
+                        await waiter.WaitAsync(inquiry.Delay, cancellationToken).ConfigureAwait(false);
+                    }
+
                     break;
                 default:
                     return Conclude(inquiry);
@@ -193,6 +208,9 @@ internal sealed class CommitVerifier(
         route.ClearPool(inquiry.Host);
         inquiry.Failed(Name(inquiry.Host), FailureClassifier.Classify(exception, AttemptPhase.Opening, connectionBroken: true, settings.Rules).Reason);
     }
+
+    private HostWaiter Waiter(bool blocking)
+        => route.Cluster.Prober.Enter(route, TargetSession.ReadWrite, settings, TimeSpan.Zero, time, random, blocking);
 
     // To ask it now would cost its whole time limit, and there are others that may know.
     private bool IsSilent(int host)
