@@ -55,7 +55,7 @@ public sealed class RoundTripTests
                 bed.Proxy.Arm();
                 await using var context = new CounterContext(builder.Options);
                 await operation.Run(context, true);
-                turns.Add(Turns(bed.Proxy.Messages));
+                turns.Add(RoundTrips.Count(bed.Proxy.Messages));
             }
 
             traffic.AppendJoin('\n', bed.Proxy.Messages).AppendLine().AppendLine();
@@ -65,25 +65,4 @@ public sealed class RoundTripTests
 
     private static void Batches(Npgsql.EntityFrameworkCore.PostgreSQL.Infrastructure.NpgsqlDbContextOptionsBuilder npgsql)
         => npgsql.MaxBatchSize(SweepOperation.BatchSize);
-
-    // The client's turn comes after the server has spoken, or at the beginning. What it says on its way out nobody waits for.
-    private static int Turns(IReadOnlyList<ProxiedMessage> messages)
-    {
-        var turns = 0;
-        var serversTurn = false;
-        foreach (var message in messages)
-        {
-            if (message.Sender is Sender.Backend)
-            {
-                serversTurn = true;
-            }
-            else if (serversTurn || turns == 0)
-            {
-                turns++;
-                serversTurn = false;
-            }
-        }
-
-        return turns;
-    }
 }

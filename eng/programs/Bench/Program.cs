@@ -1,28 +1,73 @@
 using System.Globalization;
 using DbRetry.Bench.Contention;
+using DbRetry.Bench.Output;
+using DbRetry.Bench.Overhead;
 
 const int WrongArguments = 2;
 const string Usage =
     """
-    Usage: eng/bench contention [SECONDS]
+    Usage: eng/bench [overhead|contention] [--quick] [--seconds N] [--only TEXT] [--out FOLDER]
 
-    Starts a PostgreSQL server on loopback that flushes every commit to the disk (fsync = on), and lets 16 writers read a row and write it
-    back in SERIALIZABLE transactions, on 1, 4, 64 and 100,000 rows, for SECONDS (8) each: with EF's own EnableRetryOnFailure(), with
-    UseDbRetry() without its queue, and with UseDbRetry(). All ratios are to one writer alone with UseDbRetry(), in the same run.
+    Measures on PostgreSQL servers that it starts on loopback and that flush every commit to the disk (fsync = on). Without a name it runs everything.
+
+      overhead     what UseDbRetry() costs when nothing fails, in each CommitVerification, beside plain UseNpgsql() and EnableRetryOnFailure(): time,
+                   with nothing and with 0.5 ms added to each round trip, allocated bytes, round trips and messages. All configurations take turns in
+                   random order; the ratios are medians of pairs of the same turn. Then the same with 1, 3 and 9 hosts.
+      contention   16 writers that read a row and write it back in SERIALIZABLE transactions, on 1, 4, 64 and 100,000 rows: with EnableRetryOnFailure(),
+                   with UseDbRetry() without its queue, and with UseDbRetry(). Ratios are to one writer alone with UseDbRetry().
+
+      --quick      short measurements: everything in about three minutes
+      --seconds N  for each measurement (10 for overhead, 8 for contention)
+      --only TEXT  of overhead, only the operations whose names contain it
+      --out FOLDER for CSV files and charts (artifacts/bench)
     """;
 
-switch (args)
+string? name = null;
+var quick = false;
+TimeSpan? seconds = null;
+var only = "";
+var folder = Path.Combine("artifacts", "bench");
+for (var i = 0; i < args.Length; i++)
 {
-    case ["contention"]:
-        await ContentionBench.RunAsync(TimeSpan.FromSeconds(8));
-        return 0;
-    case ["contention", var seconds] when double.TryParse(seconds, CultureInfo.InvariantCulture, out var length) && length is > 0 and <= 600:
-        await ContentionBench.RunAsync(TimeSpan.FromSeconds(length));
-        return 0;
-    case ["--help" or "-h"]:
-        Console.WriteLine(Usage);
-        return 0;
-    default:
-        await Console.Error.WriteLineAsync($"Not understood: {string.Join(' ', args)}\n\n{Usage}");
-        return WrongArguments;
+    switch (args[i])
+    {
+        case "--help" or "-h":
+            Console.WriteLine(Usage);
+            return 0;
+        case "--quick":
+            quick = true;
+            break;
+        case "--seconds" when i + 1 < args.Length && double.TryParse(args[i + 1], CultureInfo.InvariantCulture, out var value) && value is > 0 and <= 600:
+            seconds = TimeSpan.FromSeconds(value);
+            i++;
+            break;
+        case "--only" when i + 1 < args.Length:
+            only = args[++i];
+            break;
+        case "--out" when i + 1 < args.Length:
+            folder = args[++i];
+            break;
+        case "overhead" or "contention" when name is null:
+            name = args[i];
+            break;
+        default:
+            await Console.Error.WriteLineAsync($"Not understood: {args[i]}\n\n{Usage}");
+            return WrongArguments;
+    }
 }
+
+var results = new Results(folder);
+if (name is null or "overhead")
+{
+    var length = seconds ?? TimeSpan.FromSeconds(quick ? 2 : 10);
+    await new OverheadBench(length, only, results).RunAsync();
+    if (only.Length == 0)
+    {
+        await new HostsBench(length, results).RunAsync();
+    }
+}
+if (name is null or "contention")
+{
+    await ContentionBench.RunAsync(seconds ?? TimeSpan.FromSeconds(quick ? 2 : 8));
+}
+return 0;
