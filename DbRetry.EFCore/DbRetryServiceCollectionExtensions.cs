@@ -53,7 +53,6 @@ public static class DbRetryServiceCollectionExtensions
         // Replace wins whether EF adds its own before or after: EF only ever adds what is missing.
         services.Replace(ServiceDescriptor.Scoped<IExecutionStrategyFactory, DbRetryExecutionStrategyFactory>());
         services.Replace(ServiceDescriptor.Singleton<IRelationalTransactionFactory, DbRetryTransactionFactory>());
-        services.Replace(ServiceDescriptor.Scoped<IInterceptors, InterceptorsWithOursLast>());
         services.Replace(ServiceDescriptor.Scoped<IDiagnosticsLogger<DbLoggerCategory.Update>, SavingLogger>());
         return services.ReplaceProviderInternals();
     }

@@ -1,6 +1,7 @@
 using System.Data.Common;
 using System.Diagnostics;
 using System.Diagnostics.CodeAnalysis;
+using DbRetry.EFCore.Retry;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.EntityFrameworkCore.Diagnostics;
 using Microsoft.EntityFrameworkCore.Storage;
@@ -13,6 +14,7 @@ internal sealed class DbRetryTransaction : RelationalTransaction
 {
     private readonly DbTransaction _transaction;
     private readonly CommitGuard _guard;
+    private readonly AttemptRecorder _recorder;
 
     [SuppressMessage("Usage", "CA2213:Disposable fields should be disposed", Justification = "It is EF's connection.")]
     private readonly NpgsqlConnection _connection;
@@ -24,11 +26,13 @@ internal sealed class DbRetryTransaction : RelationalTransaction
         IDiagnosticsLogger<DbLoggerCategory.Database.Transaction> logger,
         bool transactionOwned,
         ISqlGenerationHelper sqlGenerationHelper,
-        CommitGuard guard)
+        CommitGuard guard,
+        AttemptRecorder recorder)
         : base(connection, transaction, transactionId, logger, transactionOwned, sqlGenerationHelper)
     {
         _transaction = transaction;
         _guard = guard;
+        _recorder = recorder;
 
         // Taken at the beginning: NpgsqlTransaction.Connection throws once the connection is broken.
         _connection = (NpgsqlConnection)connection.DbConnection;
@@ -59,6 +63,7 @@ internal sealed class DbRetryTransaction : RelationalTransaction
         catch (Exception exception)
         {
             Logger.TransactionError(Connection, _transaction, TransactionId, "Commit", exception, start, Stopwatch.GetElapsedTime(stopwatch));
+            _recorder.TransactionFailed(exception);
             throw;
         }
 
@@ -92,9 +97,112 @@ internal sealed class DbRetryTransaction : RelationalTransaction
             await Logger.TransactionErrorAsync(
                 Connection, _transaction, TransactionId, "Commit", exception, start, Stopwatch.GetElapsedTime(stopwatch), cancellationToken)
                 .ConfigureAwait(false);
+            _recorder.TransactionFailed(exception);
             throw;
         }
 
         await ClearTransactionAsync(cancellationToken).ConfigureAwait(false);
+    }
+
+    public override void Rollback()
+    {
+        try
+        {
+            base.Rollback();
+        }
+        catch (Exception exception) when (Note(exception))
+        {
+            throw;
+        }
+    }
+
+    public override async Task RollbackAsync(CancellationToken cancellationToken = default)
+    {
+        try
+        {
+            await base.RollbackAsync(cancellationToken).ConfigureAwait(false);
+        }
+        catch (Exception exception) when (Note(exception))
+        {
+            throw;
+        }
+    }
+
+    public override void CreateSavepoint(string name)
+    {
+        try
+        {
+            base.CreateSavepoint(name);
+        }
+        catch (Exception exception) when (Note(exception))
+        {
+            throw;
+        }
+    }
+
+    public override async Task CreateSavepointAsync(string name, CancellationToken cancellationToken = default)
+    {
+        try
+        {
+            await base.CreateSavepointAsync(name, cancellationToken).ConfigureAwait(false);
+        }
+        catch (Exception exception) when (Note(exception))
+        {
+            throw;
+        }
+    }
+
+    public override void RollbackToSavepoint(string name)
+    {
+        try
+        {
+            base.RollbackToSavepoint(name);
+        }
+        catch (Exception exception) when (Note(exception))
+        {
+            throw;
+        }
+    }
+
+    public override async Task RollbackToSavepointAsync(string name, CancellationToken cancellationToken = default)
+    {
+        try
+        {
+            await base.RollbackToSavepointAsync(name, cancellationToken).ConfigureAwait(false);
+        }
+        catch (Exception exception) when (Note(exception))
+        {
+            throw;
+        }
+    }
+
+    public override void ReleaseSavepoint(string name)
+    {
+        try
+        {
+            base.ReleaseSavepoint(name);
+        }
+        catch (Exception exception) when (Note(exception))
+        {
+            throw;
+        }
+    }
+
+    public override async Task ReleaseSavepointAsync(string name, CancellationToken cancellationToken = default)
+    {
+        try
+        {
+            await base.ReleaseSavepointAsync(name, cancellationToken).ConfigureAwait(false);
+        }
+        catch (Exception exception) when (Note(exception))
+        {
+            throw;
+        }
+    }
+
+    private bool Note(Exception exception)
+    {
+        _recorder.TransactionFailed(exception);
+        return true;
     }
 }

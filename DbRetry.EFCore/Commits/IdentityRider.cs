@@ -16,7 +16,7 @@ namespace DbRetry.EFCore.Commits;
 /// The identity must be read behind the transaction's first write; any later one serves, so one write carries it. Only statements of EF's own do, and
 /// those that are alone in their transaction: to what an application sends inside of one, a query between can make a difference (SET TRANSACTION, LOCK).
 /// </remarks>
-internal sealed class IdentityRider(ContextSettings context, AttemptLog log, LoneStatements loneStatements) : DbCommandInterceptor
+internal sealed class IdentityRider(ContextSettings context, AttemptLog log, LoneStatements loneStatements)
 {
     // Npgsql splits a text into its statements only when it looks for named parameters in it.
     private static readonly bool SplitsStatements = !AppContext.TryGetSwitch("Npgsql.EnableSqlRewriting", out var enabled) || enabled;
@@ -26,29 +26,27 @@ internal sealed class IdentityRider(ContextSettings context, AttemptLog log, Lon
     /// <summary>Whether the save that is running carries the question: EF finds a result more than it expects.</summary>
     internal bool IsRiding => _carrier is not null;
 
-    public override InterceptionResult<DbDataReader> ReaderExecuting(
-        DbCommand command, CommandEventData eventData, InterceptionResult<DbDataReader> result)
+    /// <summary>Lets a save that is about to be sent carry the question.</summary>
+    internal void Load(DbCommand command, CommandSource source, bool mayCarry)
     {
-        LoadSave(command, eventData, result);
-        return result;
+        _carrier = null;
+        if (mayCarry && source is CommandSource.SaveChanges && CanCarry(command))
+        {
+            Load(command);
+            _carrier = command;
+        }
     }
 
-    public override ValueTask<InterceptionResult<DbDataReader>> ReaderExecutingAsync(
-        DbCommand command, CommandEventData eventData, InterceptionResult<DbDataReader> result, CancellationToken cancellationToken = default)
+    /// <summary>Takes the answer, before the results of a save are closed.</summary>
+    internal void Unload(DbCommand command, DbDataReader reader)
     {
-        LoadSave(command, eventData, result);
-        return ValueTask.FromResult(result);
-    }
-
-    public override InterceptionResult DataReaderClosing(DbCommand command, DataReaderClosingEventData eventData, InterceptionResult result)
-    {
-        if (IsUnread(command, eventData.DataReader))
+        if (IsUnread(command, reader))
         {
             try
             {
-                if (eventData.DataReader.Read())
+                if (reader.Read())
                 {
-                    Note(eventData.DataReader);
+                    Note(reader);
                 }
             }
             catch (Exception exception)
@@ -57,20 +55,20 @@ internal sealed class IdentityRider(ContextSettings context, AttemptLog log, Lon
                 throw;
             }
         }
-
-        return result;
     }
 
-    public override async ValueTask<InterceptionResult> DataReaderClosingAsync(
-        DbCommand command, DataReaderClosingEventData eventData, InterceptionResult result)
+    /// <inheritdoc cref="Unload(DbCommand, DbDataReader)"/>
+    internal ValueTask UnloadAsync(DbCommand command, DbDataReader reader)
     {
-        if (IsUnread(command, eventData.DataReader))
+        return IsUnread(command, reader) ? UnloadAsync() : ValueTask.CompletedTask;
+
+        async ValueTask UnloadAsync()
         {
             try
             {
-                if (await eventData.DataReader.ReadAsync().ConfigureAwait(false))
+                if (await reader.ReadAsync().ConfigureAwait(false))
                 {
-                    Note(eventData.DataReader);
+                    Note(reader);
                 }
             }
             catch (Exception exception)
@@ -79,20 +77,11 @@ internal sealed class IdentityRider(ContextSettings context, AttemptLog log, Lon
                 throw;
             }
         }
-
-        return result;
     }
 
-    public override InterceptionResult<int> NonQueryExecuting(DbCommand command, CommandEventData eventData, InterceptionResult<int> result)
-        => !result.HasResult && IsOurs(command, eventData) && CanCarry(command)
-            ? InterceptionResult<int>.SuppressWithResult(Execute(command))
-            : result;
-
-    public override async ValueTask<InterceptionResult<int>> NonQueryExecutingAsync(
-        DbCommand command, CommandEventData eventData, InterceptionResult<int> result, CancellationToken cancellationToken = default)
-        => !result.HasResult && IsOurs(command, eventData) && CanCarry(command)
-            ? InterceptionResult<int>.SuppressWithResult(await ExecuteAsync(command, cancellationToken).ConfigureAwait(false))
-            : result;
+    /// <summary>Whether a statement without rows to read is to be run by <see cref="Execute"/>.</summary>
+    internal bool Carries(DbCommand command, CommandSource source)
+        => (source is CommandSource.ExecuteUpdate or CommandSource.ExecuteDelete || loneStatements.IsAlone(command)) && CanCarry(command);
 
     [SuppressMessage("Security", "CA2100", Justification = "A constant is added to the text that is about to run anyway.")]
     private static void Load(DbCommand command)
@@ -111,7 +100,7 @@ internal sealed class IdentityRider(ContextSettings context, AttemptLog log, Lon
 
     // EF makes a command for each run, but an application's interceptors see it once more. On a lost connection Npgsql may take it for busy.
     [SuppressMessage("Security", "CA2100", Justification = "The text that it had.")]
-    private static void Unload(DbCommand command, string text)
+    private static void Restore(DbCommand command, string text)
     {
         if (!((NpgsqlConnection)command.Connection!).IsGone())
         {
@@ -119,8 +108,8 @@ internal sealed class IdentityRider(ContextSettings context, AttemptLog log, Lon
         }
     }
 
-    // What ExecuteNonQuery of Npgsql does, except that it looks at the results.
-    private int Execute(DbCommand command)
+    /// <summary>What ExecuteNonQuery of Npgsql does, except that it looks at the results.</summary>
+    internal int Execute(DbCommand command)
     {
         var text = command.CommandText;
         Load(command);
@@ -141,11 +130,12 @@ internal sealed class IdentityRider(ContextSettings context, AttemptLog log, Lon
         }
         finally
         {
-            Unload(command, text);
+            Restore(command, text);
         }
     }
 
-    private async Task<int> ExecuteAsync(DbCommand command, CancellationToken cancellationToken)
+    /// <inheritdoc cref="Execute"/>
+    internal async Task<int> ExecuteAsync(DbCommand command, CancellationToken cancellationToken)
     {
         var text = command.CommandText;
         Load(command);
@@ -169,22 +159,9 @@ internal sealed class IdentityRider(ContextSettings context, AttemptLog log, Lon
         }
         finally
         {
-            Unload(command, text);
+            Restore(command, text);
         }
     }
-
-    private void LoadSave(DbCommand command, CommandEventData eventData, InterceptionResult<DbDataReader> result)
-    {
-        _carrier = null;
-        if (!result.HasResult && eventData.CommandSource is CommandSource.SaveChanges && CanCarry(command))
-        {
-            Load(command);
-            _carrier = command;
-        }
-    }
-
-    private bool IsOurs(DbCommand command, CommandEventData eventData)
-        => eventData.CommandSource is CommandSource.ExecuteUpdate or CommandSource.ExecuteDelete || loneStatements.IsAlone(command);
 
     private bool CanCarry(DbCommand command)
         => log.Identity is null

@@ -11,7 +11,8 @@ namespace DbRetry.EFCore.Commits;
 /// Puts a writing statement that EF would run on its own (ExecuteUpdate, ExecuteDelete, ExecuteSql) into a transaction, whose COMMIT can be verified: a
 /// statement that commits itself leaves a doubt whenever its connection is lost.
 /// </summary>
-internal sealed class LoneStatements(ContextSettings context, AttemptLog log) : DbCommandInterceptor
+/// <remarks><see cref="Seams.AttemptCommandLogger"/> tells it of commands.</remarks>
+internal sealed class LoneStatements(ContextSettings context, AttemptLog log)
 {
     private IDbContextTransaction? _transaction;
     private DbCommand? _command;
@@ -29,28 +30,26 @@ internal sealed class LoneStatements(ContextSettings context, AttemptLog log) : 
     /// <summary>Lets statements run as they are until the result is disposed.</summary>
     internal IDisposable RunBare() => new Bareness(this, log);
 
-    public override InterceptionResult<int> NonQueryExecuting(DbCommand command, CommandEventData eventData, InterceptionResult<int> result)
+    /// <summary>Puts a statement that is about to be sent into a transaction, if it needs one.</summary>
+    internal void Begin(DbCommand command, CommandSource source, DbContext? executing)
     {
-        if (NeedsTransaction(command, eventData, result))
+        if (NeedsTransaction(command, source, executing))
         {
             Begun(log.Connection!.BeginTransaction(), command);
         }
-
-        return result;
     }
 
-    public override async ValueTask<InterceptionResult<int>> NonQueryExecutingAsync(
-        DbCommand command, CommandEventData eventData, InterceptionResult<int> result, CancellationToken cancellationToken = default)
+    /// <inheritdoc cref="Begin"/>
+    internal ValueTask BeginAsync(DbCommand command, CommandSource source, DbContext? executing, CancellationToken cancellationToken)
     {
-        if (NeedsTransaction(command, eventData, result))
-        {
-            Begun(await log.Connection!.BeginTransactionAsync(cancellationToken).ConfigureAwait(false), command);
-        }
+        return NeedsTransaction(command, source, executing) ? BeginAsync() : ValueTask.CompletedTask;
 
-        return result;
+        async ValueTask BeginAsync()
+            => Begun(await log.Connection!.BeginTransactionAsync(cancellationToken).ConfigureAwait(false), command);
     }
 
-    public override int NonQueryExecuted(DbCommand command, CommandExecutedEventData eventData, int result)
+    /// <summary>Commits the transaction that a statement was put into.</summary>
+    internal void Commit(DbCommand command)
     {
         if (Ending(command) is { } transaction)
         {
@@ -59,59 +58,42 @@ internal sealed class LoneStatements(ContextSettings context, AttemptLog log) : 
                 transaction.Commit();
             }
         }
-
-        return result;
     }
 
-    public override async ValueTask<int> NonQueryExecutedAsync(
-        DbCommand command, CommandExecutedEventData eventData, int result, CancellationToken cancellationToken = default)
+    /// <inheritdoc cref="Commit"/>
+    internal ValueTask CommitAsync(DbCommand command, CancellationToken cancellationToken)
     {
-        if (Ending(command) is { } transaction)
+        return Ending(command) is { } transaction ? CommitAsync(transaction) : ValueTask.CompletedTask;
+
+        async ValueTask CommitAsync(IDbContextTransaction transaction)
         {
             await using (transaction.ConfigureAwait(false))
             {
                 await transaction.CommitAsync(cancellationToken).ConfigureAwait(false);
             }
         }
-
-        return result;
     }
 
-    public override void CommandFailed(DbCommand command, CommandErrorEventData eventData) => Ending(command)?.Dispose();
+    /// <summary>Ends the transaction that a statement was put into which failed or was cancelled.</summary>
+    internal void RollBack(DbCommand command) => Ending(command)?.Dispose();
 
-    public override async Task CommandFailedAsync(DbCommand command, CommandErrorEventData eventData, CancellationToken cancellationToken = default)
-    {
-        if (Ending(command) is { } transaction)
-        {
-            await transaction.DisposeAsync().ConfigureAwait(false);
-        }
-    }
-
-    public override void CommandCanceled(DbCommand command, CommandEndEventData eventData) => Ending(command)?.Dispose();
-
-    public override async Task CommandCanceledAsync(DbCommand command, CommandEndEventData eventData, CancellationToken cancellationToken = default)
-    {
-        if (Ending(command) is { } transaction)
-        {
-            await transaction.DisposeAsync().ConfigureAwait(false);
-        }
-    }
+    /// <inheritdoc cref="RollBack"/>
+    internal ValueTask RollBackAsync(DbCommand command) => Ending(command)?.DisposeAsync() ?? ValueTask.CompletedTask;
 
     // Not the statements of migrations: they say themselves which of them must run outside a transaction.
-    private bool NeedsTransaction(DbCommand command, CommandEventData eventData, InterceptionResult<int> result)
+    private bool NeedsTransaction(DbCommand command, CommandSource source, DbContext? executing)
     {
         _wasInTransaction = false;
-        return !result.HasResult
-            && !_bare
+        return !_bare
             && command.Transaction is null
             && context.Settings!.CommitVerification is CommitVerification.TransactionStatus or CommitVerification.Witness
-            && eventData.CommandSource is CommandSource.ExecuteUpdate or CommandSource.ExecuteDelete or CommandSource.ExecuteSqlRaw
-            && eventData.Context is { Database.AutoTransactionBehavior: not AutoTransactionBehavior.Never }
+            && source is CommandSource.ExecuteUpdate or CommandSource.ExecuteDelete or CommandSource.ExecuteSqlRaw
+            && executing is { Database.AutoTransactionBehavior: not AutoTransactionBehavior.Never }
             && log.Connection is { } connection
             && ReferenceEquals(connection.DbConnection, command.Connection)
             && connection is not ITransactionEnlistmentManager { EnlistedTransaction: not null }
             && connection is not ITransactionEnlistmentManager { CurrentAmbientTransaction: not null }
-            && StatementNature.MayWrite(eventData.CommandSource, command.CommandText);
+            && StatementNature.MayWrite(source, command.CommandText);
     }
 
     private void Begun(IDbContextTransaction transaction, DbCommand command)

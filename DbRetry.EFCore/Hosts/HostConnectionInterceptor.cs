@@ -8,6 +8,7 @@ using Npgsql;
 namespace DbRetry.EFCore.Hosts;
 
 /// <summary>Opens EF's connections itself, by rewriting their connection string to one host of the cluster after the other.</summary>
+/// <remarks><see cref="AttemptConnectionLogger"/> calls it, behind the application's interceptors. It does not look at the data of the event.</remarks>
 internal sealed class HostConnectionInterceptor(ContextSettings context, AttemptLog log, HostOpener opener) : DbConnectionInterceptor
 {
     // EF opens the same connection object many times, and after the first time its connection string is one host's and lacks the password

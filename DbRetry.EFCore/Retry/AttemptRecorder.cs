@@ -7,137 +7,19 @@ using Npgsql;
 namespace DbRetry.EFCore.Retry;
 
 /// <summary>Notes which statement an attempt is running and which failure broke its connection.</summary>
-internal sealed class AttemptRecorder(AttemptLog log, AnswerWatch watch, TimeProvider time) : DbCommandInterceptor, IDbTransactionInterceptor
+/// <remarks><see cref="Seams.AttemptCommandLogger"/> tells it of commands, <see cref="Commits.DbRetryTransaction"/> of transactions.</remarks>
+internal sealed class AttemptRecorder(AttemptLog log, AnswerWatch watch, TimeProvider time)
 {
-    public override InterceptionResult<DbDataReader> ReaderExecuting(
-        DbCommand command, CommandEventData eventData, InterceptionResult<DbDataReader> result)
-    {
-        Started(command, eventData);
-        return result;
-    }
-
-    public override ValueTask<InterceptionResult<DbDataReader>> ReaderExecutingAsync(
-        DbCommand command, CommandEventData eventData, InterceptionResult<DbDataReader> result, CancellationToken cancellationToken = default)
-    {
-        Started(command, eventData);
-        return ValueTask.FromResult(result);
-    }
-
-    public override InterceptionResult<object> ScalarExecuting(
-        DbCommand command, CommandEventData eventData, InterceptionResult<object> result)
-    {
-        Started(command, eventData);
-        return result;
-    }
-
-    public override ValueTask<InterceptionResult<object>> ScalarExecutingAsync(
-        DbCommand command, CommandEventData eventData, InterceptionResult<object> result, CancellationToken cancellationToken = default)
-    {
-        Started(command, eventData);
-        return ValueTask.FromResult(result);
-    }
-
-    public override InterceptionResult<int> NonQueryExecuting(
-        DbCommand command, CommandEventData eventData, InterceptionResult<int> result)
-    {
-        Started(command, eventData);
-        return result;
-    }
-
-    public override ValueTask<InterceptionResult<int>> NonQueryExecutingAsync(
-        DbCommand command, CommandEventData eventData, InterceptionResult<int> result, CancellationToken cancellationToken = default)
-    {
-        Started(command, eventData);
-        return ValueTask.FromResult(result);
-    }
-
-    public override int NonQueryExecuted(DbCommand command, CommandExecutedEventData eventData, int result)
-    {
-        Finished();
-        return result;
-    }
-
-    public override ValueTask<int> NonQueryExecutedAsync(
-        DbCommand command, CommandExecutedEventData eventData, int result, CancellationToken cancellationToken = default)
-    {
-        Finished();
-        return ValueTask.FromResult(result);
-    }
-
-    public override object? ScalarExecuted(DbCommand command, CommandExecutedEventData eventData, object? result)
-    {
-        Finished();
-        return result;
-    }
-
-    public override ValueTask<object?> ScalarExecutedAsync(
-        DbCommand command, CommandExecutedEventData eventData, object? result, CancellationToken cancellationToken = default)
-    {
-        Finished();
-        return ValueTask.FromResult(result);
-    }
-
-    public override DbDataReader ReaderExecuted(DbCommand command, CommandExecutedEventData eventData, DbDataReader result)
-    {
-        watch.Answered();
-        return result;
-    }
-
-    public override ValueTask<DbDataReader> ReaderExecutedAsync(
-        DbCommand command, CommandExecutedEventData eventData, DbDataReader result, CancellationToken cancellationToken = default)
-    {
-        watch.Answered();
-        return ValueTask.FromResult(result);
-    }
-
-    public override InterceptionResult DataReaderClosing(DbCommand command, DataReaderClosingEventData eventData, InterceptionResult result)
-    {
-        Read(command);
-        return result;
-    }
-
-    public override ValueTask<InterceptionResult> DataReaderClosingAsync(
-        DbCommand command, DataReaderClosingEventData eventData, InterceptionResult result)
-    {
-        Read(command);
-        return ValueTask.FromResult(result);
-    }
-
-    // Closing reads what is left of the results, and a timeout there Npgsql keeps to itself (NpgsqlDataReader.Close).
-    public override InterceptionResult DataReaderDisposing(DbCommand command, DataReaderDisposingEventData eventData, InterceptionResult result)
-    {
-        Read(command);
-        return result;
-    }
-
-    public override void CommandFailed(DbCommand command, CommandErrorEventData eventData) => Failed(command, eventData.Exception);
-
-    public override Task CommandFailedAsync(
-        DbCommand command, CommandErrorEventData eventData, CancellationToken cancellationToken = default)
-    {
-        Failed(command, eventData.Exception);
-        return Task.CompletedTask;
-    }
-
-    // EF swallows a failed RELEASE SAVEPOINT, and no command event tells of it: this is the only sign of the loss.
-    public void TransactionFailed(DbTransaction transaction, TransactionErrorEventData eventData) => TransactionFailed(eventData.Exception);
-
-    public Task TransactionFailedAsync(
-        DbTransaction transaction, TransactionErrorEventData eventData, CancellationToken cancellationToken = default)
-    {
-        TransactionFailed(eventData.Exception);
-        return Task.CompletedTask;
-    }
-
-    private void Started(DbCommand command, CommandEventData eventData)
+    /// <summary>A statement is about to be sent.</summary>
+    internal void Started(DbCommand command, CommandSource source)
     {
         if (command.Transaction is not null)
         {
-            log.EnterStatementInTransaction(eventData.CommandSource, command.CommandText);
+            log.EnterStatementInTransaction(source, command.CommandText);
         }
         else
         {
-            log.EnterLoneStatement(eventData.CommandSource, command.CommandText);
+            log.EnterLoneStatement(source, command.CommandText);
             if (command.Connection is NpgsqlConnection alone)
             {
                 log.Use(alone, time.GetTimestamp());
@@ -150,14 +32,22 @@ internal sealed class AttemptRecorder(AttemptLog log, AnswerWatch watch, TimePro
         }
     }
 
-    private void Finished()
+    /// <summary>A statement's answer has begun to arrive.</summary>
+    internal void Answered() => watch.Answered();
+
+    /// <summary>A statement without rows to read has been answered.</summary>
+    internal void Finished()
     {
         watch.Answered();
         log.FinishStatement();
     }
 
-    // A failure between two rows raises no event of its own; only the state of the connection shows it, and only until EF closes it.
-    private void Read(DbCommand command)
+    /// <summary>A result has been read as far as anybody wants.</summary>
+    /// <remarks>
+    /// A failure between two rows raises no event of its own; only the state of the connection shows it, and only until EF closes it. Closing reads what
+    /// is left of the results, and a timeout there Npgsql keeps to itself (NpgsqlDataReader.Close): so this is called before and after.
+    /// </remarks>
+    internal void Read(DbCommand command)
     {
         if (command.Connection is NpgsqlConnection connection && connection.IsGone())
         {
@@ -166,7 +56,7 @@ internal sealed class AttemptRecorder(AttemptLog log, AnswerWatch watch, TimePro
         }
     }
 
-    private void Failed(DbCommand command, Exception exception)
+    internal void Failed(DbCommand command, Exception exception)
     {
         if (command.Connection is not NpgsqlConnection connection)
         {
@@ -187,7 +77,9 @@ internal sealed class AttemptRecorder(AttemptLog log, AnswerWatch watch, TimePro
         }
     }
 
-    private void TransactionFailed(Exception exception)
+    /// <summary>A transaction could not be committed, rolled back, or given or freed of a savepoint.</summary>
+    /// <remarks>EF swallows a failed RELEASE SAVEPOINT, and no command event tells of it: this is the only sign of the loss.</remarks>
+    internal void TransactionFailed(Exception exception)
     {
         // The transaction itself no longer knows its connection once that is broken.
         if (log.Connection?.DbConnection is NpgsqlConnection connection && IsGone(connection, exception))

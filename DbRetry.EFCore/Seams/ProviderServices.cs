@@ -1,5 +1,6 @@
 #pragma warning disable EF1001 // This is where the provider's internals are replaced; each seam says what it leans on.
 using DbRetry.EFCore.Retry;
+using Microsoft.EntityFrameworkCore.Diagnostics;
 using Microsoft.EntityFrameworkCore.Migrations;
 using Microsoft.EntityFrameworkCore.Migrations.Internal;
 using Microsoft.EntityFrameworkCore.Storage;
@@ -17,6 +18,8 @@ internal static class ProviderServices
     {
         services.Replace(ServiceDescriptor.Scoped<INpgsqlRelationalConnection, ReopenRefusingConnection>());
         services.Replace(ServiceDescriptor.Scoped<INamedConnectionStringResolver, DsnResolver>());
+        services.Replace(ServiceDescriptor.Scoped<IRelationalCommandDiagnosticsLogger, AttemptCommandLogger>());
+        services.Replace(ServiceDescriptor.Scoped<IRelationalConnectionDiagnosticsLogger, AttemptConnectionLogger>());
         services.Replace(ServiceDescriptor.Singleton<NpgsqlDataSourceManager, DsnDataSourceManager>());
         services.Replace(ServiceDescriptor.Singleton<IRawSqlCommandBuilder, RetryingRawSqlCommandBuilder>());
         services.Replace(ServiceDescriptor.Scoped<IRelationalDatabaseCreator, RetryingDatabaseCreator>());

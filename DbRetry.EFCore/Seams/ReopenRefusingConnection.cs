@@ -1,5 +1,6 @@
 #pragma warning disable EF1001 // NpgsqlRelationalConnection: the provider casts EF's connection to its own interface, so it must be derived from.
 using System.Data.Common;
+using System.Transactions;
 using DbRetry.EFCore.Commits;
 using DbRetry.EFCore.Retry;
 using Microsoft.EntityFrameworkCore.Infrastructure;
@@ -18,6 +19,8 @@ namespace DbRetry.EFCore.Seams;
 internal sealed class ReopenRefusingConnection : NpgsqlRelationalConnection
 {
     private DbConnection? _given;
+    private string? _examined;
+    private bool _mayEnlist = true;
 
     public ReopenRefusingConnection(
         RelationalConnectionDependencies dependencies,
@@ -26,12 +29,14 @@ internal sealed class ReopenRefusingConnection : NpgsqlRelationalConnection
         ContextSettings settings,
         AttemptLog log,
         CommitGuard guard,
+        AttemptRecorder recorder,
         LoneStatements loneStatements,
         IExecutionStrategyFactory strategies)
         : base(dependencies, dataSourceManager, options)
     {
         Log = log;
         Guard = guard;
+        Recorder = recorder;
         LoneStatements = loneStatements;
         Strategies = strategies;
         IsGuarded = settings.Settings is not null;
@@ -42,6 +47,8 @@ internal sealed class ReopenRefusingConnection : NpgsqlRelationalConnection
     internal AttemptLog Log { get; }
 
     internal CommitGuard Guard { get; }
+
+    internal AttemptRecorder Recorder { get; }
 
     internal LoneStatements LoneStatements { get; }
 
@@ -82,6 +89,22 @@ internal sealed class ReopenRefusingConnection : NpgsqlRelationalConnection
         {
             Log.DeclaredTarget = null;
             base.ConnectionString = value is null || !IsGuarded ? value : Dependencies.ConnectionStringResolver.ResolveConnectionString(value);
+        }
+    }
+
+    /// <remarks>EF asks several times per command, and the provider looks through the whole string each time (NpgsqlRelationalConnection.cs).</remarks>
+    public override Transaction? CurrentAmbientTransaction
+    {
+        get
+        {
+            var connectionString = ConnectionString;
+            if (!ReferenceEquals(connectionString, _examined))
+            {
+                _mayEnlist = connectionString?.Contains("Enlist=false", StringComparison.OrdinalIgnoreCase) is not true;
+                _examined = connectionString;
+            }
+
+            return _mayEnlist ? Transaction.Current : null;
         }
     }
 

@@ -1,5 +1,4 @@
 using System.Data.Common;
-using Microsoft.EntityFrameworkCore.Diagnostics;
 using Npgsql;
 
 namespace DbRetry.EFCore.Retry.Fencing;
@@ -8,9 +7,10 @@ namespace DbRetry.EFCore.Retry.Fencing;
 /// Ends the session that a failed attempt left on its server, as soon as the next attempt has a connection to that server. A server that does not notice
 /// that its client is gone keeps the session's transaction open, and with it the locks that the next attempt needs (ServerBehavior/SilentConnectionFacts).
 /// </summary>
-internal sealed class SessionFence(ContextSettings context, AttemptLog log, TimeProvider time) : DbConnectionInterceptor
+internal sealed class SessionFence(ContextSettings context, AttemptLog log, TimeProvider time)
 {
-    public override void ConnectionOpened(DbConnection connection, ConnectionEndEventData eventData)
+    /// <summary>A connection was opened.</summary>
+    internal void Opened(DbConnection connection)
     {
         if (Prepare(connection) is not { } end)
         {
@@ -37,14 +37,12 @@ internal sealed class SessionFence(ContextSettings context, AttemptLog log, Time
         Done();
     }
 
-    public override async Task ConnectionOpenedAsync(
-        DbConnection connection, ConnectionEndEventData eventData, CancellationToken cancellationToken = default)
-    {
-        if (Prepare(connection) is not { } end)
-        {
-            return;
-        }
+    /// <inheritdoc cref="Opened"/>
+    internal Task OpenedAsync(DbConnection connection, CancellationToken cancellationToken)
+        => Prepare(connection) is { } end ? EndAsync(connection, end, cancellationToken) : Task.CompletedTask;
 
+    private async Task EndAsync(DbConnection connection, NpgsqlCommand end, CancellationToken cancellationToken)
+    {
         await using (end.ConfigureAwait(false))
         {
             try

@@ -1,6 +1,5 @@
 using System.Data;
 using System.Data.Common;
-using DbRetry.EFCore.Seams;
 using DbRetry.EFCore.Tests.Retry;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.EntityFrameworkCore.Diagnostics;
@@ -10,7 +9,7 @@ using Microsoft.Extensions.DependencyInjection;
 namespace DbRetry.EFCore.Tests.Seams;
 
 [TestClass]
-public class InterceptorsWithOursLastTests
+public class InterceptorTests
 {
     public required TestContext TestContext { get; set; }
 
@@ -103,18 +102,16 @@ public class InterceptorsWithOursLastTests
     }
 
     [TestMethod]
-    public async Task An_interceptor_of_a_kind_that_EF_does_not_know_is_none()
+    public async Task Where_the_application_has_no_interceptors_EF_makes_no_objects_for_any()
     {
         await using var bed = await RetryBed.CreateAsync(Cancellation);
         await using var context = bed.Context();
         var interceptors = context.GetService<IInterceptors>();
 
-        Assert.IsInstanceOfType<InterceptorsWithOursLast>(interceptors);
-        Assert.IsNull(interceptors.Aggregate<IUnknown>());
-        Assert.IsNotNull(interceptors.Aggregate<IDbCommandInterceptor>());
+        Assert.IsNull(interceptors.Aggregate<IDbCommandInterceptor>());
+        Assert.IsNull(interceptors.Aggregate<IDbConnectionInterceptor>());
+        Assert.IsNull(interceptors.Aggregate<IDbTransactionInterceptor>());
     }
-
-    private interface IUnknown : IInterceptor;
 
     private sealed class Watcher(List<string> seen, RetryBed bed) : DbCommandInterceptor, IDbConnectionInterceptor, IDbTransactionInterceptor
     {
