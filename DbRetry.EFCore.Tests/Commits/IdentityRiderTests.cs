@@ -14,6 +14,9 @@ public sealed class IdentityRiderTests
 {
     private const string Rider = "AS dbretry_transaction_id";
 
+    // On a connection whose server is known.
+    private const string ShortRider = "AS dbretry_known_transaction_id";
+
     // What CommitGuard asks before COMMIT begins with this.
     private const string Fallback = "SET CONSTRAINTS ALL IMMEDIATE";
 
@@ -65,6 +68,31 @@ public sealed class IdentityRiderTests
         }
 
         Assert.HasCount(2, bed.Proxy.Messages.Where(message => message.IsSql(Rider)));
+        Assert.AreEqual((0L, 2L), await bed.AppliedAsync());
+    }
+
+    [TestMethod]
+    [DataRow(false, false)]
+    [DataRow(false, true)]
+    [DataRow(true, false)]
+    [DataRow(true, true)]
+    public async Task A_connection_that_has_told_its_server_is_asked_for_less_and_its_transactions_are_as_safe(bool committed, bool async)
+    {
+        await using var bed = await RetryBed.CreateAsync(Cancellation);
+        await using var context = bed.Context();
+        await context.Database.OpenConnectionAsync(Cancellation);
+        context.Items.Add(new() { Name = "first" });
+        await context.SaveAsync(async);
+        Assert.IsFalse(bed.Proxy.Messages.Any(message => message.IsSql(ShortRider)));
+        context.Items.Add(new() { Name = "second" });
+        bed.Proxy.Arm(FaultPoint.AtCommit(committed ? FaultMoment.AfterProcessed : FaultMoment.BeforeForward, FaultAction.Reset));
+
+        await context.SaveAsync(async);
+
+        Assert.AreEqual(1, bed.Proxy.FaultsFired);
+        Assert.HasCount(1, bed.Proxy.Messages.Where(message => message.IsSql(ShortRider)));
+        Assert.HasCount(committed ? 0 : 1, bed.Proxy.Messages.Where(message => message.IsSql(Rider)));
+        Assert.IsFalse(bed.Proxy.Messages.Any(message => message.IsSql(Fallback)));
         Assert.AreEqual((0L, 2L), await bed.AppliedAsync());
     }
 

@@ -178,7 +178,7 @@ internal sealed class CommitGuard(
         {
             using var command = TransactionQueries.ReadIdentity(connection);
             using var reader = command.ExecuteReader();
-            return reader.Read() ? TransactionQueries.Identity(reader) : TransactionIdentity.OfNoWrite;
+            return reader.Read() ? Learnt(connection, TransactionQueries.Identity(reader)) : TransactionIdentity.OfNoWrite;
         }
         catch (Exception exception)
         {
@@ -198,7 +198,7 @@ internal sealed class CommitGuard(
                 await using (reader.ConfigureAwait(false))
                 {
                     return await reader.ReadAsync(cancellationToken).ConfigureAwait(false)
-                        ? TransactionQueries.Identity(reader)
+                        ? Learnt(connection, TransactionQueries.Identity(reader))
                         : TransactionIdentity.OfNoWrite;
                 }
             }
@@ -208,6 +208,12 @@ internal sealed class CommitGuard(
             NoteLoss(connection, exception);
             throw;
         }
+    }
+
+    private static TransactionIdentity Learnt(NpgsqlConnection connection, TransactionIdentity identity)
+    {
+        KnownServers.Note(connection, identity.Server);
+        return identity;
     }
 
     private TransactionIdentity Noted(TransactionIdentity identity)

@@ -46,7 +46,7 @@ internal sealed class IdentityRider(ContextSettings context, AttemptLog log, Lon
             {
                 if (reader.Read())
                 {
-                    Note(reader);
+                    Note(command, reader);
                 }
             }
             catch (Exception exception)
@@ -68,7 +68,7 @@ internal sealed class IdentityRider(ContextSettings context, AttemptLog log, Lon
             {
                 if (await reader.ReadAsync().ConfigureAwait(false))
                 {
-                    Note(reader);
+                    Note(command, reader);
                 }
             }
             catch (Exception exception)
@@ -120,7 +120,7 @@ internal sealed class IdentityRider(ContextSettings context, AttemptLog log, Lon
             {
                 if (TransactionQueries.IsIdentity(reader) && reader.Read())
                 {
-                    Note(reader);
+                    Note(command, reader);
                 }
             }
             while (reader.NextResult());
@@ -148,7 +148,7 @@ internal sealed class IdentityRider(ContextSettings context, AttemptLog log, Lon
                 {
                     if (TransactionQueries.IsIdentity(reader) && await reader.ReadAsync(cancellationToken).ConfigureAwait(false))
                     {
-                        Note(reader);
+                        Note(command, reader);
                     }
                 }
                 while (await reader.NextResultAsync(cancellationToken).ConfigureAwait(false));
@@ -185,11 +185,16 @@ internal sealed class IdentityRider(ContextSettings context, AttemptLog log, Lon
         return !reader.IsClosed && TransactionQueries.IsIdentity(reader);
     }
 
-    // A write that found nothing to do has not given the transaction an id; a later one may.
-    private void Note(DbDataReader row)
+    // A write that found nothing to do has not given the transaction an id; a later one may. If the server is another one than the connection spoke to
+    // before (a pooler in between), the guard asks.
+    private void Note(DbCommand command, DbDataReader row)
     {
-        var identity = TransactionQueries.Identity(row);
-        log.Identity = identity.Xid is null ? null : identity;
+        var identity = TransactionQueries.RidingIdentity(row);
+        log.Identity = identity?.Xid is null ? null : identity;
+        if (log.Identity is { } whole && TransactionQueries.IsWhole(row))
+        {
+            KnownServers.Note((NpgsqlConnection)command.Connection!, whole.Server);
+        }
     }
 
     private void NoteLoss(DbCommand command, Exception exception)

@@ -10,9 +10,14 @@ internal static class TransactionQueries
 {
     // pg_walfile_name shows the live timeline; the one in pg_control_checkpoint() is stale after a promotion. All are reads of shared memory, except
     // that of the control file, which is one page.
-    private const string IncarnationColumns = """
+    private const string IncarnationColumns = $"""
         (SELECT system_identifier FROM pg_catalog.pg_control_system()),
         ('x' || pg_catalog.substr(pg_catalog.pg_walfile_name(pg_catalog.pg_current_wal_insert_lsn()), 1, 8))::pg_catalog.bit(32)::pg_catalog.int4,
+        {LifeColumns}
+        """;
+
+    // They change whenever the server starts or recovers, and cost next to nothing.
+    private const string LifeColumns = """
         pg_catalog.pg_wal_lsn_diff(pg_catalog.pg_last_wal_replay_lsn(), '0/0')::pg_catalog.int8,
         pg_catalog.pg_postmaster_start_time()
         """;
@@ -20,11 +25,21 @@ internal static class TransactionQueries
     /// <summary>Tells the identity from a result of the statement that it rides along with.</summary>
     private const string IdentityName = "dbretry_transaction_id";
 
+    /// <summary>The same, where it lacks what is known of the server already.</summary>
+    private const string ShortIdentityName = "dbretry_known_transaction_id";
+
     private const string IdentitySql = $"""
         SELECT pg_catalog.pg_current_xact_id_if_assigned()::pg_catalog.text AS {IdentityName},
         pg_catalog.pg_wal_lsn_diff(pg_catalog.pg_current_wal_insert_lsn(), '0/0')::pg_catalog.int8,
         pg_catalog.pg_backend_pid(),
         {IncarnationColumns}
+        """;
+
+    private const string ShortIdentitySql = $"""
+        SELECT pg_catalog.pg_current_xact_id_if_assigned()::pg_catalog.text AS {ShortIdentityName},
+        pg_catalog.pg_wal_lsn_diff(pg_catalog.pg_current_wal_insert_lsn(), '0/0')::pg_catalog.int8,
+        pg_catalog.pg_backend_pid(),
+        {LifeColumns}
         """;
 
     /// <summary>Makes deferred constraints speak now, when their answer leaves no doubt, instead of in COMMIT.</summary>
@@ -53,13 +68,21 @@ internal static class TransactionQueries
             : new(CheckConstraintsSql + IdentitySql + OnPrimary, connection);
 
     /// <summary>The same question as a text behind that of a write. Constraints are not checked there: the transaction may go on.</summary>
+    /// <remarks>What a connection has told once of its server is not asked again: the control file alone costs more than all the rest.</remarks>
     internal static string IdentityRider(NpgsqlConnection connection)
-        => HasCheapStatistics(connection)
-            ? IdentitySql + StatisticsSinceColumn + OnPrimary
-            : IdentitySql + OnPrimary;
+        => (HasCheapStatistics(connection), KnownServers.HasTold(connection)) switch
+        {
+            (true, true) => ShortIdentitySql + StatisticsSinceColumn + OnPrimary,
+            (true, false) => IdentitySql + StatisticsSinceColumn + OnPrimary,
+            (false, true) => ShortIdentitySql + OnPrimary,
+            (false, false) => IdentitySql + OnPrimary,
+        };
 
     /// <summary>Whether the current result is that of the identity.</summary>
-    internal static bool IsIdentity(DbDataReader reader) => reader.FieldCount > 0 && reader.GetName(0) == IdentityName;
+    internal static bool IsIdentity(DbDataReader reader) => reader.FieldCount > 0 && reader.GetName(0) is IdentityName or ShortIdentityName;
+
+    /// <summary>Whether an identity came with everything that is to be known of its server.</summary>
+    internal static bool IsWhole(DbDataReader identity) => identity.GetName(0) == IdentityName;
 
     internal static NpgsqlCommand ReadIncarnation(NpgsqlConnection connection)
         => HasCheapStatistics(connection)
@@ -74,18 +97,22 @@ internal static class TransactionQueries
 
     internal static TransactionIdentity Identity(DbDataReader row)
         => new(
-            row.IsDBNull(0) ? null : ulong.Parse(row.GetString(0), CultureInfo.InvariantCulture),
+            Xid(row),
             row.GetInt64(1),
             Incarnation(row, 3),
             row.GetInt32(2));
 
+    /// <summary>From the answer to <see cref="IdentityRider"/>; <see langword="null"/> where it lacks something of a server that is not known.</summary>
+    internal static TransactionIdentity? RidingIdentity(DbDataReader row)
+        => IsWhole(row) ? Identity(row)
+            : KnownServers.Find(Life(row, 3)) is { } server ? new(Xid(row), row.GetInt64(1), server, row.GetInt32(2))
+            : null;
+
     internal static ServerIncarnation Incarnation(DbDataReader row, int first = 0)
-        => new(
-            row.GetInt64(first),
-            row.GetInt32(first + 1),
-            row.IsDBNull(first + 2) ? null : row.GetInt64(first + 2),
-            row.GetDateTime(first + 3),
-            row.FieldCount == first + 4 || row.IsDBNull(first + 4) ? null : row.GetDateTime(first + 4));
+    {
+        var life = Life(row, first + 2);
+        return new(row.GetInt64(first), row.GetInt32(first + 1), life.LastReplayLsn, life.StartedAt, life.StatisticsSince);
+    }
 
     internal static XidStatus Status(object? answer)
         => answer switch
@@ -99,6 +126,14 @@ internal static class TransactionQueries
     /// <summary>Whether a server can be asked for the status of a transaction.</summary>
     internal static bool KnowsStatus(NpgsqlConnection connection)
         => connection.PostgreSqlVersion.Major >= 13 && !connection.PostgresParameters.ContainsKey("crdb_version");
+
+    private static ulong? Xid(DbDataReader row) => row.IsDBNull(0) ? null : ulong.Parse(row.GetString(0), CultureInfo.InvariantCulture);
+
+    private static ServerLife Life(DbDataReader row, int first)
+        => new(
+            row.IsDBNull(first) ? null : row.GetInt64(first),
+            row.GetDateTime(first + 1),
+            row.FieldCount == first + 2 || row.IsDBNull(first + 2) ? null : row.GetDateTime(first + 2));
 
     // Before version 15 a process of its own kept them and wrote them to a file for whoever asked.
     private static bool HasCheapStatistics(NpgsqlConnection connection) => connection.PostgreSqlVersion.Major >= 15;

@@ -11,8 +11,8 @@ namespace DbRetry.EFCore.Seams;
 /// <remarks>
 /// Leans on Npgsql 10: NpgsqlConnection.Connector, NpgsqlConnector.TransactionStatus, State and _socket
 /// (src/Npgsql/NpgsqlConnection.cs, src/Npgsql/Internal/NpgsqlConnector.cs). Where <see cref="IsAvailable"/> is false, a COMMIT of a failed
-/// transaction is not noticed before it is sent, a cancelled COMMIT is waited for until it is answered, and commands on a host that fell silent
-/// wait for their own timeout.
+/// transaction is not noticed before it is sent, a cancelled COMMIT is waited for until it is answered, commands on a host that fell silent wait for
+/// their own timeout, and every transaction asks for all of its identity.
 /// </remarks>
 internal static class ConnectorState
 {
@@ -32,6 +32,9 @@ internal static class ConnectorState
     /// <summary>Whether something was sent and its answer is not there in full. Unlike <c>FullState</c> it may be asked by any thread at any time.</summary>
     internal static bool IsWaiting(NpgsqlConnection connection)
         => State is not null && Connector(connection) is { } connector && Waiting.Contains(State(connector));
+
+    /// <summary>What stands for the physical connection as long as it lives; <see langword="null"/> where nobody can tell.</summary>
+    internal static object? Physical(NpgsqlConnection connection) => IsAvailable ? Connector(connection) : null;
 
     /// <summary>Ends the conversation from our side: whoever waits for an answer is told at once that none will come.</summary>
     internal static void BreakSocket(NpgsqlConnection connection)
