@@ -16,8 +16,11 @@ internal sealed class DbRetryExecutionStrategyFactory(
     TimeProvider time,
     Random random) : IExecutionStrategyFactory
 {
+    // It keeps nothing to itself, so that one serves all units of its context.
+    private DbRetryExecutionStrategy? _strategy;
+
     public IExecutionStrategy Create()
         => context.Settings is { } settings
-            ? new DbRetryExecutionStrategy(dependencies, settings, log, hosts, gates, time, random)
+            ? _strategy ??= new DbRetryExecutionStrategy(dependencies, settings, log, hosts, gates, time, random)
             : new NpgsqlExecutionStrategyFactory(dependencies).Create();
 }
