@@ -71,7 +71,7 @@ public sealed class WitnessTableTests
     }
 
     [TestMethod]
-    public async Task A_deferred_constraint_speaks_before_the_witness_is_left()
+    public async Task A_deferred_constraint_speaks_in_COMMIT_and_no_witness_is_left()
     {
         await using var database = await CreateAsync();
         await using var writer = await BeginAsync(database);
@@ -81,6 +81,7 @@ public sealed class WitnessTableTests
 
         Assert.AreEqual(PostgresErrorCodes.UniqueViolation, refusal.SqlState);
         Assert.AreEqual("work_id_key", refusal.ConstraintName);
+        Assert.IsFalse(await SettleAsync(database));
     }
 
     [TestMethod]

@@ -66,13 +66,12 @@ internal sealed class WitnessTable
 
     internal NpgsqlCommand Create(NpgsqlConnection connection) => new(CreateSql, connection);
 
-    /// <summary>Ends the transaction that is open on a connection and leaves the witness, in one round trip. Deferred constraints speak first.</summary>
+    /// <summary>Ends the transaction that is open on a connection and leaves the witness, in one round trip.</summary>
     internal NpgsqlBatch Commit(NpgsqlConnection connection, Guid id)
         => new(connection)
         {
             BatchCommands =
             {
-                new NpgsqlBatchCommand("SET CONSTRAINTS ALL IMMEDIATE"),
                 new NpgsqlBatchCommand(_insert) { Parameters = { Id(id) } },
                 new NpgsqlBatchCommand("COMMIT"),
             },
