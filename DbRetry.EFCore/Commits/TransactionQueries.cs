@@ -10,14 +10,9 @@ internal static class TransactionQueries
 {
     // pg_walfile_name shows the live timeline; the one in pg_control_checkpoint() is stale after a promotion. All are reads of shared memory, except
     // that of the control file, which is one page.
-    private const string IncarnationColumns = $"""
+    private const string IncarnationColumns = """
         (SELECT system_identifier FROM pg_catalog.pg_control_system()),
         ('x' || pg_catalog.substr(pg_catalog.pg_walfile_name(pg_catalog.pg_current_wal_insert_lsn()), 1, 8))::pg_catalog.bit(32)::pg_catalog.int4,
-        {LifeColumns}
-        """;
-
-    // They change whenever the server starts or recovers, and cost next to nothing.
-    private const string LifeColumns = """
         pg_catalog.pg_wal_lsn_diff(pg_catalog.pg_last_wal_replay_lsn(), '0/0')::pg_catalog.int8,
         pg_catalog.pg_postmaster_start_time()
         """;
@@ -36,10 +31,8 @@ internal static class TransactionQueries
         """;
 
     private const string ShortIdentitySql = $"""
-        SELECT pg_catalog.pg_current_xact_id_if_assigned()::pg_catalog.text AS {ShortIdentityName},
-        pg_catalog.pg_wal_lsn_diff(pg_catalog.pg_current_wal_insert_lsn(), '0/0')::pg_catalog.int8,
-        pg_catalog.pg_backend_pid(),
-        {LifeColumns}
+        SELECT pg_catalog.pg_current_xact_id_if_assigned()::pg_catalog.text AS {ShortIdentityName}, pg_catalog.pg_current_wal_insert_lsn(),
+        pg_catalog.pg_backend_pid(), pg_catalog.pg_last_wal_replay_lsn(), pg_catalog.pg_postmaster_start_time()
         """;
 
     /// <summary>Makes deferred constraints speak now, when their answer leaves no doubt, instead of in COMMIT.</summary>
@@ -105,14 +98,16 @@ internal static class TransactionQueries
     /// <summary>From the answer to <see cref="IdentityRider"/>; <see langword="null"/> where it lacks something of a server that is not known.</summary>
     internal static TransactionIdentity? RidingIdentity(DbDataReader row)
         => IsWhole(row) ? Identity(row)
-            : KnownServers.Find(Life(row, 3)) is { } server ? new(Xid(row), row.GetInt64(1), server, row.GetInt32(2))
+            : KnownServers.Find(Life(row)) is { } server ? new(Xid(row), Position(row, 1), server, row.GetInt32(2))
             : null;
 
     internal static ServerIncarnation Incarnation(DbDataReader row, int first = 0)
-    {
-        var life = Life(row, first + 2);
-        return new(row.GetInt64(first), row.GetInt32(first + 1), life.LastReplayLsn, life.StartedAt, life.StatisticsSince);
-    }
+        => new(
+            row.GetInt64(first),
+            row.GetInt32(first + 1),
+            row.IsDBNull(first + 2) ? null : row.GetInt64(first + 2),
+            row.GetDateTime(first + 3),
+            row.FieldCount == first + 4 || row.IsDBNull(first + 4) ? null : row.GetDateTime(first + 4));
 
     internal static XidStatus Status(object? answer)
         => answer switch
@@ -129,11 +124,13 @@ internal static class TransactionQueries
 
     private static ulong? Xid(DbDataReader row) => row.IsDBNull(0) ? null : ulong.Parse(row.GetString(0), CultureInfo.InvariantCulture);
 
-    private static ServerLife Life(DbDataReader row, int first)
+    private static long Position(DbDataReader row, int ordinal) => (long)(ulong)row.GetFieldValue<NpgsqlLogSequenceNumber>(ordinal);
+
+    private static ServerLife Life(DbDataReader row)
         => new(
-            row.IsDBNull(first) ? null : row.GetInt64(first),
-            row.GetDateTime(first + 1),
-            row.FieldCount == first + 2 || row.IsDBNull(first + 2) ? null : row.GetDateTime(first + 2));
+            row.IsDBNull(3) ? null : Position(row, 3),
+            row.GetDateTime(4),
+            row.FieldCount == 5 || row.IsDBNull(5) ? null : row.GetDateTime(5));
 
     // Before version 15 a process of its own kept them and wrote them to a file for whoever asked.
     private static bool HasCheapStatistics(NpgsqlConnection connection) => connection.PostgreSqlVersion.Major >= 15;
