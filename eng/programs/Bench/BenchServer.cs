@@ -61,5 +61,10 @@ internal sealed class BenchServer : IAsyncDisposable
         await command.ExecuteNonQueryAsync();
     }
 
+    public Task StopAsync() => _cluster.StopAsync(0, StopMode.Immediate);
+
+    /// <summary>Returns when it takes connections.</summary>
+    public Task StartAsync() => _cluster.StartNodeAsync(0);
+
     public ValueTask DisposeAsync() => _cluster.DisposeAsync();
 }

@@ -1,12 +1,13 @@
 using System.Globalization;
 using DbRetry.Bench.Contention;
+using DbRetry.Bench.Growth;
 using DbRetry.Bench.Output;
 using DbRetry.Bench.Overhead;
 
 const int WrongArguments = 2;
 const string Usage =
     """
-    Usage: eng/bench [overhead|contention] [--quick] [--seconds N] [--only TEXT] [--out FOLDER]
+    Usage: eng/bench [overhead|contention|growth] [--quick] [--seconds N] [--only TEXT] [--processes N] [--out FOLDER]
 
     Measures on PostgreSQL servers that it starts on loopback and that flush every commit to the disk (fsync = on). Without a name it runs everything.
 
@@ -16,13 +17,24 @@ const string Usage =
       contention   16 writers that read a row and write it back in SERIALIZABLE transactions, on 1, 4, 64 and 100,000 rows: with EnableRetryOnFailure(),
                    with UseDbRetry() without its queue, and with UseDbRetry(). Ratios are to one writer alone with UseDbRetry().
 
+      growth       what a retry costs with 0, 100 and 10,000 tracked entities, the memory of a result of 1,000,000 rows, of many operations, and of
+                   1,000 units that wait for a server.
+
       --quick      short measurements: everything in about three minutes
-      --seconds N  for each measurement (10 for overhead, 8 for contention)
+      --seconds N  for each measurement (10 for overhead and growth, 8 for contention)
       --only TEXT  of overhead, only the operations whose names contain it
+      --processes N  of contention, the writers in so many processes (1)
       --out FOLDER for CSV files and charts (artifacts/bench)
     """;
 
+if (args is [WriterProcess.Command, .. var writers])
+{
+    await WriterProcess.ServeAsync(writers);
+    return 0;
+}
+
 string? name = null;
+var processes = 1;
 var quick = false;
 TimeSpan? seconds = null;
 var only = "";
@@ -47,7 +59,11 @@ for (var i = 0; i < args.Length; i++)
         case "--out" when i + 1 < args.Length:
             folder = args[++i];
             break;
-        case "overhead" or "contention" when name is null:
+        case "--processes" when i + 1 < args.Length && int.TryParse(args[i + 1], out var count) && count is 1 or 2 or 4 or 8 or 16:
+            processes = count;
+            i++;
+            break;
+        case "overhead" or "contention" or "growth" when name is null:
             name = args[i];
             break;
         default:
@@ -68,6 +84,10 @@ if (name is null or "overhead")
 }
 if (name is null or "contention")
 {
-    await ContentionBench.RunAsync(seconds ?? TimeSpan.FromSeconds(quick ? 2 : 8));
+    await new ContentionBench(seconds ?? TimeSpan.FromSeconds(quick ? 2 : 8), processes, results).RunAsync();
+}
+if (name is null or "growth")
+{
+    await new GrowthBench(seconds ?? TimeSpan.FromSeconds(quick ? 2 : 10), quick, results).RunAsync();
 }
 return 0;

@@ -5,12 +5,12 @@ using Microsoft.EntityFrameworkCore;
 namespace DbRetry.Bench.Contention;
 
 /// <summary>Writers that read a row and write it back, SERIALIZABLE, each with a fresh context each time.</summary>
-internal sealed class HotRows(DbContextOptions<CounterContext> options, int writers, int rows)
+internal sealed class HotRows(DbContextOptions<CounterContext> options, int writers, int rows, int seed)
 {
     public async Task<HotRowsResult> RunAsync(TimeSpan length)
     {
         var started = Stopwatch.GetTimestamp();
-        var latencies = await Task.WhenAll(Enumerable.Range(0, writers).Select(writer => Task.Run(() => WriteAsync(new Random(writer), started, length))));
+        var latencies = await Task.WhenAll(Enumerable.Range(0, writers).Select(writer => Task.Run(() => WriteAsync(new Random(seed + writer), started, length))));
         return new(
             [.. latencies.SelectMany(own => own.Latencies).Order()],
             latencies.Sum(own => own.Errors),
