@@ -11,6 +11,8 @@ public class DbRetryOptionsValidatorTests
         yield return Mistake(nameof(DbRetryOptions.MaxRetryCount), "1000001", "between 0 and 1000000", options => options.MaxRetryCount = 1_000_001);
         yield return Mistake(nameof(DbRetryOptions.RetryBudget), "-1", "between 0 and 2147483647", options => options.RetryBudget = -1);
         yield return Mistake(nameof(DbRetryOptions.HostTimeout), "00:17:05", "and 00:17:04", options => options.HostTimeout = TimeSpan.FromSeconds(1025));
+        yield return Mistake(nameof(DbRetryOptions.ReadAheadRows), "0", "between 1 and 1000000", options => options.ReadAheadRows = 0);
+        yield return Mistake(nameof(DbRetryOptions.Buffering), "99", "no ResultBuffering", options => options.Buffering = (ResultBuffering)99);
         yield return Mistake(nameof(DbRetryOptions.TargetSession), "99", "no TargetSession", options => options.TargetSession = (TargetSession)99);
         yield return Mistake(nameof(DbRetryOptions.MaxConflictDelay), "00:00:00.0010000", "at least ConflictDelay", options => options.MaxConflictDelay = TimeSpan.FromMilliseconds(1));
         yield return Mistake(nameof(DbRetryOptions.MaxReconnectDelay), "00:00:00.0010000", "at least ReconnectDelay", options => options.MaxReconnectDelay = TimeSpan.FromMilliseconds(1));

@@ -146,7 +146,7 @@ public class WiringTests
                 {
                     options.MaxRetryCount = retries;
                     options.ShouldRetry = exception => exception.Message.Length == retries;
-                    options.BufferResults = retries % 2 == 0;
+                    options.Buffering = retries % 2 == 0 ? ResultBuffering.ReadAhead : ResultBuffering.None;
                 })
                 .Options);
             services.Add(context.GetService<DbRetryServices>());

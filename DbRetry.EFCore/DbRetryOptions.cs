@@ -93,12 +93,13 @@ public sealed class DbRetryOptions
     /// <value><c>dbretry_commits</c>, in the first schema of the connection's search path.</value>
     public string WitnessTable { get; set; } = DefaultWitnessTable;
 
-    /// <summary>
-    /// Whether EF Core reads a query's result in full before the first row is handed out, so that a failure in the middle is retried as well.
-    /// Turn it off for contexts that stream large results: then only the start of a query is retried.
-    /// </summary>
-    /// <value><see langword="true"/>, as with EF's own retrying strategy.</value>
-    public bool BufferResults { get; set; } = true;
+    /// <summary>How much of a query's result is read before its first row is handed out, so that a failure in the middle is retried as well.</summary>
+    /// <value><see cref="ResultBuffering.ReadAhead"/>.</value>
+    public ResultBuffering Buffering { get; set; } = ResultBuffering.ReadAhead;
+
+    /// <summary>How many rows of a result <see cref="ResultBuffering.ReadAhead"/> reads before it hands out the first one; at least 1.</summary>
+    /// <value>1,000 rows.</value>
+    public int ReadAheadRows { get; set; } = 1000;
 
     /// <summary>SQLSTATEs that are retried although the built-in table calls them permanent. 40003 and 08007, which say that the outcome is unknown, never are.</summary>
     /// <value>Empty.</value>

@@ -10,6 +10,9 @@ internal static class DbRetryOptionsValidator
     /// <summary>Far beyond anything useful; keeps attempt counters far from overflowing.</summary>
     internal const int MaxRetryCount = 1_000_000;
 
+    /// <summary>Who wants more wants <see cref="ResultBuffering.Full"/>.</summary>
+    internal const int MaxReadAheadRows = 1_000_000;
+
     /// <summary>Any longer wait is a mistake in the unit, and timers end at 49 days.</summary>
     internal static readonly TimeSpan MaxWait = TimeSpan.FromDays(1);
 
@@ -27,6 +30,13 @@ internal static class DbRetryOptionsValidator
         Delays(options.ConflictDelay, options.MaxConflictDelay, nameof(DbRetryOptions.ConflictDelay), nameof(DbRetryOptions.MaxConflictDelay));
         Delays(options.ReconnectDelay, options.MaxReconnectDelay, nameof(DbRetryOptions.ReconnectDelay), nameof(DbRetryOptions.MaxReconnectDelay));
         InRange(options.RetryBudget, 0, int.MaxValue, nameof(DbRetryOptions.RetryBudget));
+        InRange(options.ReadAheadRows, 1, MaxReadAheadRows, nameof(DbRetryOptions.ReadAheadRows));
+        if (!Enum.IsDefined(options.Buffering))
+        {
+            throw new ArgumentOutOfRangeException(
+                nameof(DbRetryOptions.Buffering), options.Buffering, $"{nameof(DbRetryOptions.Buffering)} is {options.Buffering}, which is no {nameof(ResultBuffering)}.");
+        }
+
         if (options.TargetSession is { } target && !Enum.IsDefined(target))
         {
             throw new ArgumentOutOfRangeException(

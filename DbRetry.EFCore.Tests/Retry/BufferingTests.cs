@@ -14,16 +14,18 @@ public class BufferingTests
     private CancellationToken Cancellation => TestContext.CancellationToken;
 
     [TestMethod]
-    [DataRow(true, 3, true)]
-    [DataRow(false, 3, false)]
-    [DataRow(true, 0, false)]
-    [DataRow(false, 0, false)]
-    public async Task EF_buffers_when_it_is_wanted_and_there_are_retries_and_that_never_changes(bool buffer, int retries, bool buffers)
+    [DataRow(ResultBuffering.ReadAhead, 3, true)]
+    [DataRow(ResultBuffering.Full, 3, true)]
+    [DataRow(ResultBuffering.None, 3, false)]
+    [DataRow(ResultBuffering.Full, 0, false)]
+    [DataRow(ResultBuffering.None, 0, false)]
+    public async Task EF_prepares_to_buffer_when_it_is_wanted_and_there_are_retries_and_that_never_changes(
+        ResultBuffering buffering, int retries, bool buffers)
     {
         await using var bed = await RetryBed.CreateAsync(Cancellation);
         await using var context = bed.Context(options =>
         {
-            options.BufferResults = buffer;
+            options.Buffering = buffering;
             options.MaxRetryCount = retries;
         });
 
@@ -36,13 +38,15 @@ public class BufferingTests
     }
 
     [TestMethod]
-    [DataRow(false)]
-    [DataRow(true)]
-    public async Task A_buffered_result_that_breaks_in_the_middle_is_read_again(bool async)
+    [DataRow(ResultBuffering.ReadAhead, false)]
+    [DataRow(ResultBuffering.ReadAhead, true)]
+    [DataRow(ResultBuffering.Full, false)]
+    [DataRow(ResultBuffering.Full, true)]
+    public async Task A_buffered_result_that_breaks_in_the_middle_is_read_again(ResultBuffering buffering, bool async)
     {
         await using var bed = await RetryBed.CreateAsync(Cancellation);
         await FillAsync(bed);
-        await using var context = bed.Context();
+        await using var context = bed.Context(options => options.Buffering = buffering);
         BreakInTheMiddle(bed);
 
         var names = await context.Items.AsNoTracking().OrderBy(item => item.Id).Select(item => item.Name).ListAsync(async, Cancellation);
@@ -53,15 +57,18 @@ public class BufferingTests
     }
 
     [TestMethod]
-    [DataRow('C', false)]
-    [DataRow('C', true)]
-    [DataRow('Z', false)]
-    [DataRow('Z', true)]
-    public async Task A_buffered_result_that_falls_silent_at_its_end_is_no_slow_command_but_a_lost_connection(char message, bool async)
+    [DataRow(ResultBuffering.ReadAhead, 'C', false)]
+    [DataRow(ResultBuffering.ReadAhead, 'C', true)]
+    [DataRow(ResultBuffering.ReadAhead, 'Z', false)]
+    [DataRow(ResultBuffering.ReadAhead, 'Z', true)]
+    [DataRow(ResultBuffering.Full, 'C', false)]
+    [DataRow(ResultBuffering.Full, 'Z', true)]
+    public async Task A_buffered_result_that_falls_silent_at_its_end_is_no_slow_command_but_a_lost_connection(
+        ResultBuffering buffering, char message, bool async)
     {
         await using var bed = await RetryBed.CreateAsync(Cancellation);
         await FillAsync(bed);
-        await using var context = bed.Context(more: builder => builder.UseNpgsql($"{bed.ConnectionString};Command Timeout=1;Cancellation Timeout=-1"));
+        await using var context = bed.Context(options => options.Buffering = buffering, more: builder => builder.UseNpgsql($"{bed.ConnectionString};Command Timeout=1;Cancellation Timeout=-1"));
         Assert.AreEqual(1L, await context.Counters.CountAsync(async));
         await context.Database.OpenConnectionAsync(Cancellation);
         bed.Proxy.Arm(new FaultPoint(passing => passing.Sender == Sender.Backend && passing.Type == message, FaultMoment.BeforeForward, FaultAction.BlackHole));
@@ -79,7 +86,7 @@ public class BufferingTests
     {
         await using var bed = await RetryBed.CreateAsync(Cancellation);
         await FillAsync(bed);
-        await using var context = bed.Context(options => options.BufferResults = false);
+        await using var context = bed.Context(options => options.Buffering = ResultBuffering.None);
         BreakInTheMiddle(bed);
         var query = context.Items.AsNoTracking().OrderBy(item => item.Id);
         var seen = 0;
@@ -114,7 +121,7 @@ public class BufferingTests
     {
         await using var bed = await RetryBed.CreateAsync(Cancellation);
         await FillAsync(bed);
-        await using var context = bed.Context(options => options.BufferResults = false);
+        await using var context = bed.Context(options => options.Buffering = ResultBuffering.None);
         bed.Proxy.Arm(FaultPoint.AtSql("items", FaultMoment.BeforeForward, FaultAction.Reset));
 
         Assert.HasCount(Rows, await context.Items.ListAsync(async, Cancellation));

@@ -20,7 +20,8 @@ public class RetrySettingsTests
             ReconnectDelay = TimeSpan.FromSeconds(16),
             MaxReconnectDelay = TimeSpan.FromSeconds(17),
             RetryBudget = 18,
-            BufferResults = false,
+            Buffering = ResultBuffering.None,
+            ReadAheadRows = 7,
             RetriableSqlStates = { "55P03" },
             ShouldRetry = predicate,
         });
@@ -33,7 +34,8 @@ public class RetrySettingsTests
         Assert.AreEqual(TimeSpan.FromSeconds(16), settings.ReconnectDelay);
         Assert.AreEqual(TimeSpan.FromSeconds(17), settings.MaxReconnectDelay);
         Assert.AreEqual(18, settings.RetryBudget);
-        Assert.IsFalse(settings.BufferResults);
+        Assert.AreEqual(ResultBuffering.None, settings.Buffering);
+        Assert.AreEqual(7, settings.ReadAheadRows);
         Assert.AreSame(predicate, settings.Rules.ShouldRetry);
         Assert.IsTrue(settings.Rules.RetriableSqlStates.SetEquals(["55P03"]));
     }

@@ -2,6 +2,7 @@ using System.Data.Common;
 using System.Diagnostics;
 using System.Diagnostics.CodeAnalysis;
 using DbRetry.EFCore.Retry;
+using DbRetry.EFCore.Seams;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.EntityFrameworkCore.Diagnostics;
 using Microsoft.EntityFrameworkCore.Storage;
@@ -15,27 +16,28 @@ internal sealed class DbRetryTransaction : RelationalTransaction
     private readonly DbTransaction _transaction;
     private readonly CommitGuard _guard;
     private readonly AttemptRecorder _recorder;
+    private readonly ReopenRefusingConnection _owner;
 
     [SuppressMessage("Usage", "CA2213:Disposable fields should be disposed", Justification = "It is EF's connection.")]
     private readonly NpgsqlConnection _connection;
 
     internal DbRetryTransaction(
-        IRelationalConnection connection,
+        ReopenRefusingConnection connection,
         DbTransaction transaction,
         Guid transactionId,
         IDiagnosticsLogger<DbLoggerCategory.Database.Transaction> logger,
         bool transactionOwned,
         ISqlGenerationHelper sqlGenerationHelper,
-        CommitGuard guard,
-        AttemptRecorder recorder)
+        CommitGuard guard)
         : base(connection, transaction, transactionId, logger, transactionOwned, sqlGenerationHelper)
     {
         _transaction = transaction;
         _guard = guard;
-        _recorder = recorder;
+        _recorder = connection.Recorder;
+        _owner = connection;
 
         // Taken at the beginning: NpgsqlTransaction.Connection throws once the connection is broken.
-        _connection = (NpgsqlConnection)connection.DbConnection;
+        _connection = (NpgsqlConnection)Connection.DbConnection;
     }
 
     // Committed or rolled back before: the driver says so. A transaction that was lost is still the current one (ReopenRefusingConnection).
@@ -55,6 +57,7 @@ internal sealed class DbRetryTransaction : RelationalTransaction
         {
             if (!Logger.TransactionCommitting(Connection, _transaction, TransactionId, start).IsSuppressed)
             {
+                _owner.ReadRest();
                 _guard.Commit(_connection, _transaction);
             }
 
@@ -86,6 +89,7 @@ internal sealed class DbRetryTransaction : RelationalTransaction
                 .TransactionCommittingAsync(Connection, _transaction, TransactionId, start, cancellationToken).ConfigureAwait(false);
             if (!interception.IsSuppressed)
             {
+                await _owner.ReadRestAsync(cancellationToken).ConfigureAwait(false);
                 await _guard.CommitAsync(_connection, _transaction, cancellationToken).ConfigureAwait(false);
             }
 
@@ -108,6 +112,7 @@ internal sealed class DbRetryTransaction : RelationalTransaction
     {
         try
         {
+            _owner.ReadRest();
             base.Rollback();
         }
         catch (Exception exception) when (Note(exception))
@@ -120,6 +125,7 @@ internal sealed class DbRetryTransaction : RelationalTransaction
     {
         try
         {
+            await _owner.ReadRestAsync(cancellationToken).ConfigureAwait(false);
             await base.RollbackAsync(cancellationToken).ConfigureAwait(false);
         }
         catch (Exception exception) when (Note(exception))
@@ -132,6 +138,7 @@ internal sealed class DbRetryTransaction : RelationalTransaction
     {
         try
         {
+            _owner.ReadRest();
             base.CreateSavepoint(name);
         }
         catch (Exception exception) when (Note(exception))
@@ -144,6 +151,7 @@ internal sealed class DbRetryTransaction : RelationalTransaction
     {
         try
         {
+            await _owner.ReadRestAsync(cancellationToken).ConfigureAwait(false);
             await base.CreateSavepointAsync(name, cancellationToken).ConfigureAwait(false);
         }
         catch (Exception exception) when (Note(exception))
@@ -156,6 +164,7 @@ internal sealed class DbRetryTransaction : RelationalTransaction
     {
         try
         {
+            _owner.ReadRest();
             base.RollbackToSavepoint(name);
         }
         catch (Exception exception) when (Note(exception))
@@ -168,6 +177,7 @@ internal sealed class DbRetryTransaction : RelationalTransaction
     {
         try
         {
+            await _owner.ReadRestAsync(cancellationToken).ConfigureAwait(false);
             await base.RollbackToSavepointAsync(name, cancellationToken).ConfigureAwait(false);
         }
         catch (Exception exception) when (Note(exception))
@@ -180,6 +190,7 @@ internal sealed class DbRetryTransaction : RelationalTransaction
     {
         try
         {
+            _owner.ReadRest();
             base.ReleaseSavepoint(name);
         }
         catch (Exception exception) when (Note(exception))
@@ -192,6 +203,7 @@ internal sealed class DbRetryTransaction : RelationalTransaction
     {
         try
         {
+            await _owner.ReadRestAsync(cancellationToken).ConfigureAwait(false);
             await base.ReleaseSavepointAsync(name, cancellationToken).ConfigureAwait(false);
         }
         catch (Exception exception) when (Note(exception))

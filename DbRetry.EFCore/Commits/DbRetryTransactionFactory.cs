@@ -26,6 +26,6 @@ internal sealed class DbRetryTransactionFactory(RelationalTransactionFactoryDepe
         guarded.Log.BeginTransaction();
         guarded.Log.Use((NpgsqlConnection)connection.DbConnection, time.GetTimestamp());
         return new DbRetryTransaction(
-            guarded, transaction, transactionId, logger, transactionOwned, Dependencies.SqlGenerationHelper, guarded.Guard, guarded.Recorder);
+            guarded, transaction, transactionId, logger, transactionOwned, Dependencies.SqlGenerationHelper, guarded.Guard);
     }
 }

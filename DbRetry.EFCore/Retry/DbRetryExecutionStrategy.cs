@@ -24,8 +24,8 @@ internal sealed class DbRetryExecutionStrategy(
     TimeProvider time,
     Random random) : IExecutionStrategy
 {
-    /// <summary>EF buffers the results of queries where this is true. It must be the same throughout a context: compiled queries depend on it.</summary>
-    public bool RetriesOnFailure { get; private init; } = settings.BufferResults && settings.MaxRetryCount > 0;
+    /// <summary>EF prepares queries for being buffered where this is true. It must be the same throughout a context: compiled queries depend on it.</summary>
+    public bool RetriesOnFailure { get; private init; } = settings.Buffering is not ResultBuffering.None && settings.MaxRetryCount > 0;
 
     private DbContext Context => dependencies.CurrentContext.Context;
 

@@ -33,7 +33,9 @@ internal sealed record RetrySettings
 
     internal required WitnessTable WitnessTable { get; init; }
 
-    internal required bool BufferResults { get; init; }
+    internal required ResultBuffering Buffering { get; init; }
+
+    internal required int ReadAheadRows { get; init; }
 
     internal required FailureRules Rules { get; init; }
 
@@ -57,7 +59,8 @@ internal sealed record RetrySettings
             RetryBudget = options.RetryBudget,
             CommitVerification = options.CommitVerification,
             WitnessTable = WitnessTable.Named(options.WitnessTable),
-            BufferResults = options.BufferResults,
+            Buffering = options.Buffering,
+            ReadAheadRows = options.ReadAheadRows,
             Rules = new FailureRules(options.ShouldRetry, options.RetriableSqlStates.ToFrozenSet(StringComparer.Ordinal)),
         };
     }

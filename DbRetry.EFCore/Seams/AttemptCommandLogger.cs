@@ -27,13 +27,15 @@ internal sealed class AttemptCommandLogger(
     IDbContextOptions contextOptions,
     ContextSettings settings,
     LoneStatements loneStatements,
-    AttemptRecorder recorder,
-    IdentityRider rider,
+    AttemptRecorder attemptRecorder,
+    IdentityRider identityRider,
     IInterceptors? interceptors = null)
     : RelationalCommandDiagnosticsLogger(
         loggerFactory, loggingOptions, diagnosticSource, loggingDefinitions, contextLogger, contextOptions, interceptors)
 {
-    private readonly bool _isGuarded = settings.Settings is not null;
+    // None in a context that did not ask for DbRetry.
+    private readonly AttemptRecorder? _recorder = settings.Settings is null ? null : attemptRecorder;
+    private readonly IdentityRider? _rider = settings.Settings is null ? null : identityRider;
 
     // Whether anybody but us wants to hear of the events of a command, of the closing of a reader, and of its disposal.
     private bool _tells;
@@ -43,25 +45,26 @@ internal sealed class AttemptCommandLogger(
     public override bool ShouldLogCommandExecute(DateTimeOffset now)
     {
         _tells = base.ShouldLogCommandExecute(now);
-        return _isGuarded || _tells;
+        return _recorder is not null || _tells;
     }
 
     public override bool ShouldLogDataReaderClose(DateTimeOffset now)
     {
         _tellsClosing = base.ShouldLogDataReaderClose(now);
-        return _isGuarded || _tellsClosing;
+        return _recorder is not null || _tellsClosing;
     }
 
     public override bool ShouldLogDataReaderDispose(DateTimeOffset now)
     {
         _tellsDisposing = base.ShouldLogDataReaderDispose(now);
-        return _isGuarded || _tellsDisposing;
+        return _recorder is not null || _tellsDisposing;
     }
 
     public override InterceptionResult<DbDataReader> CommandReaderExecuting(
         IRelationalConnection connection, DbCommand command, string logCommandText, DbContext? context, Guid commandId, Guid connectionId,
         DateTimeOffset startTime, CommandSource commandSource)
     {
+        Free(connection);
         var result = _tells
             ? base.CommandReaderExecuting(connection, command, logCommandText, context, commandId, connectionId, startTime, commandSource)
             : default;
@@ -73,6 +76,7 @@ internal sealed class AttemptCommandLogger(
         IRelationalConnection connection, DbCommand command, string logCommandText, DbContext? context, Guid commandId, Guid connectionId,
         DateTimeOffset startTime, CommandSource commandSource, CancellationToken cancellationToken = default)
     {
+        await Free(connection, cancellationToken).ConfigureAwait(false);
         var result = _tells
             ? await base.CommandReaderExecutingAsync(
                 connection, command, logCommandText, context, commandId, connectionId, startTime, commandSource, cancellationToken).ConfigureAwait(false)
@@ -85,10 +89,11 @@ internal sealed class AttemptCommandLogger(
         IRelationalConnection connection, DbCommand command, string logCommandText, DbContext? context, Guid commandId, Guid connectionId,
         DateTimeOffset startTime, CommandSource commandSource)
     {
+        Free(connection);
         var result = _tells
             ? base.CommandScalarExecuting(connection, command, logCommandText, context, commandId, connectionId, startTime, commandSource)
             : default;
-        Starts(command, commandSource);
+        _recorder?.Started(command, commandSource);
         return result;
     }
 
@@ -96,11 +101,12 @@ internal sealed class AttemptCommandLogger(
         IRelationalConnection connection, DbCommand command, string logCommandText, DbContext? context, Guid commandId, Guid connectionId,
         DateTimeOffset startTime, CommandSource commandSource, CancellationToken cancellationToken = default)
     {
+        await Free(connection, cancellationToken).ConfigureAwait(false);
         var result = _tells
             ? await base.CommandScalarExecutingAsync(
                 connection, command, logCommandText, context, commandId, connectionId, startTime, commandSource, cancellationToken).ConfigureAwait(false)
             : default;
-        Starts(command, commandSource);
+        _recorder?.Started(command, commandSource);
         return result;
     }
 
@@ -108,17 +114,18 @@ internal sealed class AttemptCommandLogger(
         IRelationalConnection connection, DbCommand command, string logCommandText, DbContext? context, Guid commandId, Guid connectionId,
         DateTimeOffset startTime, CommandSource commandSource)
     {
+        Free(connection);
         var result = _tells
             ? base.CommandNonQueryExecuting(connection, command, logCommandText, context, commandId, connectionId, startTime, commandSource)
             : default;
-        if (_isGuarded && !result.HasResult)
+        if (_recorder is not null && !result.HasResult)
         {
             loneStatements.Begin(command, commandSource, context);
         }
 
-        Starts(command, commandSource);
-        return _isGuarded && !result.HasResult && rider.Carries(command, commandSource)
-            ? InterceptionResult<int>.SuppressWithResult(rider.Execute(command))
+        _recorder?.Started(command, commandSource);
+        return !result.HasResult && _rider?.Carries(command, commandSource) is true
+            ? InterceptionResult<int>.SuppressWithResult(_rider.Execute(command))
             : result;
     }
 
@@ -126,18 +133,19 @@ internal sealed class AttemptCommandLogger(
         IRelationalConnection connection, DbCommand command, string logCommandText, DbContext? context, Guid commandId, Guid connectionId,
         DateTimeOffset startTime, CommandSource commandSource, CancellationToken cancellationToken = default)
     {
+        await Free(connection, cancellationToken).ConfigureAwait(false);
         var result = _tells
             ? await base.CommandNonQueryExecutingAsync(
                 connection, command, logCommandText, context, commandId, connectionId, startTime, commandSource, cancellationToken).ConfigureAwait(false)
             : default;
-        if (_isGuarded && !result.HasResult)
+        if (_recorder is not null && !result.HasResult)
         {
             await loneStatements.BeginAsync(command, commandSource, context, cancellationToken).ConfigureAwait(false);
         }
 
-        Starts(command, commandSource);
-        return _isGuarded && !result.HasResult && rider.Carries(command, commandSource)
-            ? InterceptionResult<int>.SuppressWithResult(await rider.ExecuteAsync(command, cancellationToken).ConfigureAwait(false))
+        _recorder?.Started(command, commandSource);
+        return !result.HasResult && _rider?.Carries(command, commandSource) is true
+            ? InterceptionResult<int>.SuppressWithResult(await _rider.ExecuteAsync(command, cancellationToken).ConfigureAwait(false))
             : result;
     }
 
@@ -151,7 +159,7 @@ internal sealed class AttemptCommandLogger(
                 connection, command, logCommandText, context, commandId, connectionId, methodResult, startTime, duration, commandSource);
         }
 
-        Answered();
+        _recorder?.Answered();
         return methodResult;
     }
 
@@ -166,7 +174,7 @@ internal sealed class AttemptCommandLogger(
                 .ConfigureAwait(false);
         }
 
-        Answered();
+        _recorder?.Answered();
         return methodResult;
     }
 
@@ -180,7 +188,7 @@ internal sealed class AttemptCommandLogger(
                 connection, command, logCommandText, context, commandId, connectionId, methodResult, startTime, duration, commandSource);
         }
 
-        Finished();
+        _recorder?.Finished();
         return methodResult;
     }
 
@@ -195,7 +203,7 @@ internal sealed class AttemptCommandLogger(
                 .ConfigureAwait(false);
         }
 
-        Finished();
+        _recorder?.Finished();
         return methodResult;
     }
 
@@ -210,7 +218,7 @@ internal sealed class AttemptCommandLogger(
         }
 
         loneStatements.Commit(command);
-        Finished();
+        _recorder?.Finished();
         return methodResult;
     }
 
@@ -226,7 +234,7 @@ internal sealed class AttemptCommandLogger(
         }
 
         await loneStatements.CommitAsync(command, cancellationToken).ConfigureAwait(false);
-        Finished();
+        _recorder?.Finished();
         return methodResult;
     }
 
@@ -237,7 +245,7 @@ internal sealed class AttemptCommandLogger(
         base.CommandError(
             connection, command, logCommandText, context, executeMethod, commandId, connectionId, exception, startTime, duration, commandSource);
         loneStatements.RollBack(command);
-        Failed(command, exception);
+        _recorder?.Failed(command, exception);
     }
 
     public override async Task CommandErrorAsync(
@@ -249,7 +257,7 @@ internal sealed class AttemptCommandLogger(
             connection, command, logCommandText, context, executeMethod, commandId, connectionId, exception, startTime, duration, commandSource,
             cancellationToken).ConfigureAwait(false);
         await loneStatements.RollBackAsync(command).ConfigureAwait(false);
-        Failed(command, exception);
+        _recorder?.Failed(command, exception);
     }
 
     public override void CommandCanceled(
@@ -277,8 +285,8 @@ internal sealed class AttemptCommandLogger(
         var result = _tellsClosing
             ? base.DataReaderClosing(connection, command, dataReader, commandId, recordsAffected, readCount, startTime)
             : default;
-        Closes(command);
-        rider.Unload(command, dataReader);
+        _recorder?.Read(command);
+        _rider?.Unload(command, dataReader);
         return result;
     }
 
@@ -289,8 +297,12 @@ internal sealed class AttemptCommandLogger(
         var result = _tellsClosing
             ? await base.DataReaderClosingAsync(connection, command, dataReader, commandId, recordsAffected, readCount, startTime).ConfigureAwait(false)
             : default;
-        Closes(command);
-        await rider.UnloadAsync(command, dataReader).ConfigureAwait(false);
+        _recorder?.Read(command);
+        if (_rider is not null)
+        {
+            await _rider.UnloadAsync(command, dataReader).ConfigureAwait(false);
+        }
+
         return result;
     }
 
@@ -301,56 +313,19 @@ internal sealed class AttemptCommandLogger(
         var result = _tellsDisposing
             ? base.DataReaderDisposing(connection, command, dataReader, commandId, recordsAffected, readCount, startTime, duration)
             : default;
-        Closes(command);
+        _recorder?.Read(command);
         return result;
     }
 
+    // A result that is still being read would keep the connection busy.
+    private static void Free(IRelationalConnection connection) => (connection as ReopenRefusingConnection)?.ReadRest();
+
+    private static ValueTask Free(IRelationalConnection connection, CancellationToken cancellationToken)
+        => connection is ReopenRefusingConnection own ? own.ReadRestAsync(cancellationToken) : ValueTask.CompletedTask;
+
     private void ReaderStarts(DbCommand command, CommandSource source, InterceptionResult<DbDataReader> result)
     {
-        Starts(command, source);
-        if (_isGuarded)
-        {
-            rider.Load(command, source, mayCarry: !result.HasResult);
-        }
-    }
-
-    private void Starts(DbCommand command, CommandSource source)
-    {
-        if (_isGuarded)
-        {
-            recorder.Started(command, source);
-        }
-    }
-
-    private void Answered()
-    {
-        if (_isGuarded)
-        {
-            recorder.Answered();
-        }
-    }
-
-    private void Finished()
-    {
-        if (_isGuarded)
-        {
-            recorder.Finished();
-        }
-    }
-
-    private void Failed(DbCommand command, Exception exception)
-    {
-        if (_isGuarded)
-        {
-            recorder.Failed(command, exception);
-        }
-    }
-
-    private void Closes(DbCommand command)
-    {
-        if (_isGuarded)
-        {
-            recorder.Read(command);
-        }
+        _recorder?.Started(command, source);
+        _rider?.Load(command, source, mayCarry: !result.HasResult);
     }
 }

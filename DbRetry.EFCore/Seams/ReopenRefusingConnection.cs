@@ -1,6 +1,7 @@
 #pragma warning disable EF1001 // NpgsqlRelationalConnection: the provider casts EF's connection to its own interface, so it must be derived from.
+using System.Data;
 using System.Data.Common;
-using System.Transactions;
+using DbRetry.EFCore.Buffering;
 using DbRetry.EFCore.Commits;
 using DbRetry.EFCore.Retry;
 using Microsoft.EntityFrameworkCore.Infrastructure;
@@ -18,6 +19,10 @@ namespace DbRetry.EFCore.Seams;
 /// </remarks>
 internal sealed class ReopenRefusingConnection : NpgsqlRelationalConnection
 {
+    private readonly RelationalCommandBuilderDependencies _commands;
+    private readonly int _readAheadRows;
+    private ReadAheadReader? _reading;
+    private ReadAheadCommand? _spare;
     private DbConnection? _given;
     private string? _examined;
     private bool _mayEnlist = true;
@@ -31,6 +36,7 @@ internal sealed class ReopenRefusingConnection : NpgsqlRelationalConnection
         CommitGuard guard,
         AttemptRecorder recorder,
         LoneStatements loneStatements,
+        RelationalCommandBuilderDependencies commands,
         IExecutionStrategyFactory strategies)
         : base(dependencies, dataSourceManager, options)
     {
@@ -40,6 +46,8 @@ internal sealed class ReopenRefusingConnection : NpgsqlRelationalConnection
         LoneStatements = loneStatements;
         Strategies = strategies;
         IsGuarded = settings.Settings is not null;
+        _commands = commands;
+        _readAheadRows = settings.Settings is { Buffering: ResultBuffering.ReadAhead, ReadAheadRows: var rows } ? rows : 0;
         _given = RelationalOptionsExtension.Extract(options).Connection;
         log.Connection = this;
     }
@@ -69,6 +77,47 @@ internal sealed class ReopenRefusingConnection : NpgsqlRelationalConnection
         return base.OpenAsync(cancellationToken, errorsExpected);
     }
 
+    public override IDbContextTransaction BeginTransaction(IsolationLevel isolationLevel)
+    {
+        ReadRest();
+        return base.BeginTransaction(isolationLevel);
+    }
+
+    public override Task<IDbContextTransaction> BeginTransactionAsync(IsolationLevel isolationLevel, CancellationToken cancellationToken = default)
+    {
+        return _reading is null ? base.BeginTransactionAsync(isolationLevel, cancellationToken) : ReadRestAndBeginAsync();
+
+        async Task<IDbContextTransaction> ReadRestAndBeginAsync()
+        {
+            await ReadRestAsync(cancellationToken).ConfigureAwait(false);
+            return await base.BeginTransactionAsync(isolationLevel, cancellationToken).ConfigureAwait(false);
+        }
+    }
+
+    public override IRelationalCommand RentCommand()
+    {
+        if (_readAheadRows == 0)
+        {
+            return base.RentCommand();
+        }
+
+        var command = _spare ?? new ReadAheadCommand(_commands, this, _readAheadRows);
+        _spare = null;
+        return command;
+    }
+
+    public override void ReturnCommand(IRelationalCommand command)
+    {
+        if (command is ReadAheadCommand own)
+        {
+            _spare ??= own;
+        }
+        else
+        {
+            base.ReturnCommand(command);
+        }
+    }
+
     public override bool Close()
     {
         NoteLoss();
@@ -93,7 +142,7 @@ internal sealed class ReopenRefusingConnection : NpgsqlRelationalConnection
     }
 
     /// <remarks>EF asks several times per command, and the provider looks through the whole string each time (NpgsqlRelationalConnection.cs).</remarks>
-    public override Transaction? CurrentAmbientTransaction
+    public override System.Transactions.Transaction? CurrentAmbientTransaction
     {
         get
         {
@@ -104,7 +153,7 @@ internal sealed class ReopenRefusingConnection : NpgsqlRelationalConnection
                 _examined = connectionString;
             }
 
-            return _mayEnlist ? Transaction.Current : null;
+            return _mayEnlist ? System.Transactions.Transaction.Current : null;
         }
     }
 
@@ -114,6 +163,31 @@ internal sealed class ReopenRefusingConnection : NpgsqlRelationalConnection
         base.SetDbConnection(value, contextOwnsConnection);
     }
 
+    /// <summary>The connection is busy with a result from now on, of which more is to come.</summary>
+    internal void Reads(ReadAheadReader result) => _reading = result;
+
+    /// <summary>Makes the connection free for something else: a driver does one thing at a time.</summary>
+    internal void ReadRest()
+    {
+        if (_reading is { } reading)
+        {
+            _reading = null;
+            reading.ReadRest();
+        }
+    }
+
+    /// <inheritdoc cref="ReadRest"/>
+    internal ValueTask ReadRestAsync(CancellationToken cancellationToken)
+    {
+        if (_reading is not { } reading)
+        {
+            return ValueTask.CompletedTask;
+        }
+
+        _reading = null;
+        return reading.ReadRestAsync(cancellationToken);
+    }
+
     /// <summary>Whether the application passed the connection in.</summary>
     internal bool IsGiven(DbConnection connection) => ReferenceEquals(_given, connection);
 
@@ -121,6 +195,7 @@ internal sealed class ReopenRefusingConnection : NpgsqlRelationalConnection
     // where EF cleans up after it, and the last moment at which the connection shows that it broke.
     private void NoteLoss()
     {
+        _reading = _reading is { IsClosed: true } ? null : _reading;
         if (IsGuarded && DbConnection is NpgsqlConnection connection && connection.IsBroken())
         {
             Log.Lost(connection, null);
