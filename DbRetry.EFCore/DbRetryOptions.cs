@@ -50,6 +50,18 @@ public sealed class DbRetryOptions
     /// </value>
     public TargetSession? TargetSession { get; set; }
 
+    /// <summary>
+    /// Whether a context that reads from standbys sees what it wrote itself: a standby that has not replayed that yet is passed over. Under
+    /// <see cref="EFCore.TargetSession.PreferStandby"/> and <see cref="EFCore.TargetSession.Any"/> the primary serves if all lag; under
+    /// <see cref="EFCore.TargetSession.Standby"/> and <see cref="EFCore.TargetSession.ReadOnly"/> they are waited for within <see cref="FailoverTimeout"/>.
+    /// </summary>
+    /// <remarks>
+    /// After a write, the next connection for reading costs a question to the primary, and each one a question to the standby. Writes that were sent past EF
+    /// do not count. <c>Database.GetLastCommitPosition()</c> does the same across contexts and processes.
+    /// </remarks>
+    /// <value><see langword="false"/>.</value>
+    public bool ReadYourWrites { get; set; }
+
     /// <summary>The upper bound of the first wait after a conflict (SQLSTATE 40001, 40P01); it doubles with each retry, with full jitter.</summary>
     /// <value>5 milliseconds.</value>
     public TimeSpan ConflictDelay { get; set; } = TimeSpan.FromMilliseconds(5);

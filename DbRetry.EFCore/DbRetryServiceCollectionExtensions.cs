@@ -2,7 +2,9 @@ using DbRetry.EFCore;
 using DbRetry.EFCore.Commits;
 using DbRetry.EFCore.Commits.Witness;
 using DbRetry.EFCore.Hosts;
+using DbRetry.EFCore.Hosts.Positions;
 using DbRetry.EFCore.Hosts.Silence;
+using DbRetry.EFCore.Hosts.Targets;
 using DbRetry.EFCore.Retry;
 using DbRetry.EFCore.Retry.Contention;
 using DbRetry.EFCore.Retry.Fencing;
@@ -33,11 +35,13 @@ public static class DbRetryServiceCollectionExtensions
         services.TryAddSingleton(TimeProvider.System);
         services.TryAddSingleton(Random.Shared);
         services.TryAddSingleton<HostOpener>();
+        services.TryAddSingleton<PositionReader>();
         services.TryAddSingleton<AdmissionGates>();
         services.TryAddSingleton<WitnessUpkeep>();
         services.TryAddScoped<ContextSettings>();
         services.TryAddScoped<AttemptLog>();
         services.TryAddScoped<AnswerWatch>();
+        services.TryAddScoped<SessionTargets>();
         services.TryAddScoped<AttemptRecorder>();
         services.TryAddScoped<CommitGuard>();
         services.TryAddScoped<LoneStatements>();
@@ -45,8 +49,11 @@ public static class DbRetryServiceCollectionExtensions
         services.TryAddScoped<HostConnectionInterceptor>();
         services.TryAddScoped<SessionFence>();
         services.TryAddScoped<OpenScopes>();
+        services.TryAddScoped<LastCommit>();
         services.TryAddEnumerable(ServiceDescriptor.Scoped<IResettableService, AttemptLog>(
             static provider => provider.GetRequiredService<AttemptLog>()));
+        services.TryAddEnumerable(ServiceDescriptor.Scoped<IResettableService, SessionTargets>(
+            static provider => provider.GetRequiredService<SessionTargets>()));
         services.TryAddEnumerable(ServiceDescriptor.Scoped<IResettableService, OpenScopes>(
             static provider => provider.GetRequiredService<OpenScopes>()));
 

@@ -53,6 +53,26 @@ public sealed class ClusterTests
     }
 
     [TestMethod]
+    public void A_former_primary_is_looked_at_by_one_at_a_time()
+    {
+        _cluster.Saw(0, HostRole.Primary);
+        Assert.IsFalse(_cluster.TakeLookAtFormerPrimary(0, _time));
+        _cluster.Saw(1, HostRole.Standby);
+        _cluster.Saw(2, HostRole.Primary);
+        Assert.AreEqual(2, _cluster.Primary);
+        Assert.IsTrue(_cluster.TakeLookAtFormerPrimary(0, _time));
+        Assert.IsFalse(_cluster.TakeLookAtFormerPrimary(0, _time));
+        Assert.IsFalse(_cluster.TakeLookAtFormerPrimary(1, _time));
+        Assert.IsFalse(_cluster.TakeLookAtFormerPrimary(2, _time));
+        _time.Advance(Cluster.RefusalPenalty);
+        Assert.IsTrue(_cluster.TakeLookAtFormerPrimary(0, _time));
+
+        _cluster.Saw(0, HostRole.Standby);
+        _time.Advance(Cluster.RefusalPenalty);
+        Assert.IsFalse(_cluster.TakeLookAtFormerPrimary(0, _time));
+    }
+
+    [TestMethod]
     [DataRow(false, 1.0)]
     [DataRow(true, 5.0)]
     public void A_host_that_failed_is_avoided_for_a_while(bool stalled, double seconds)

@@ -118,8 +118,8 @@ public sealed class DataSourceHostsTests
         {
             await using var connection = wrapper.CreateConnection();
             var host = async
-                ? await opener.OpenAsync(connection, route, route.Target, Settings, new AttemptLog(), CancellationToken.None)
-                : opener.Open(connection, route, route.Target, Settings, new AttemptLog());
+                ? await opener.OpenAsync(connection, route, new(route.Target), Settings, new AttemptLog(), CancellationToken.None)
+                : opener.Open(connection, route, new(route.Target), Settings, new AttemptLog());
             Assert.AreEqual(0, host.Index);
             return await connection.ScalarAsync("select inet_server_port()");
         }

@@ -1,5 +1,6 @@
 using System.Net.Sockets;
 using DbRetry.EFCore.Hosts;
+using DbRetry.EFCore.Hosts.Positions;
 using DbRetry.EFCore.Retry;
 using DbRetry.EFCore.Tests.Retry;
 using Npgsql;
@@ -12,12 +13,16 @@ internal sealed class OpenSearchBed
     public static readonly Exception Refused = new NpgsqlException("refused", new SocketException((int)SocketError.ConnectionRefused));
     public static readonly Exception PoolExhausted = new NpgsqlException("The connection pool has been exhausted, …", new TimeoutException());
 
-    public OpenSearchBed(int hosts = 3, TimeSpan? poolTimeout = null, Action<DbRetryOptions>? configure = null)
+    public OpenSearchBed(
+        int hosts = 3,
+        TimeSpan? poolTimeout = null,
+        Action<DbRetryOptions>? configure = null,
+        Func<int, CancellationToken, Task<HostSighting?>>? probe = null)
     {
         var options = new DbRetryOptions { MaxRetryCount = 3, FailoverTimeout = TimeSpan.FromSeconds(10) };
         configure?.Invoke(options);
         Settings = RetrySettings.From(options);
-        Route = new FakeRoute(FakeRoute.Hosts(hosts), poolTimeout);
+        Route = new FakeRoute(FakeRoute.Hosts(hosts), poolTimeout) { Probe = probe };
     }
 
     public ManualTime Time { get; } = new();
@@ -35,6 +40,9 @@ internal sealed class OpenSearchBed
     /// <summary>What each host answers: a <see cref="HostRole"/>, an exception, or null for a role that nobody asked for.</summary>
     public Func<int, object?> Answer { get; set; } = _ => Refused;
 
+    /// <summary>How far the history of each host goes.</summary>
+    public Func<int, ReplayState?> Replayed { get; set; } = _ => null;
+
     /// <summary>The hosts that were tried, with a dash for each wait.</summary>
     public string Steps { get; private set; } = string.Empty;
 
@@ -45,7 +53,7 @@ internal sealed class OpenSearchBed
     public OpenSearch Start(TargetSession target) => new(Route, target, Settings, Log, Time, Random);
 
     /// <summary>The host that was found, or the error that it ended in.</summary>
-    public object Search(TargetSession target)
+    public object Search(TargetSession target, CommitPosition? readAfter = null)
     {
         Steps = string.Empty;
         var search = Start(target);
@@ -60,7 +68,8 @@ internal sealed class OpenSearchBed
                         case Exception exception:
                             search.Failed(exception);
                             break;
-                        case var role when search.Accepts(role as HostSighting? ?? (role as HostRole?)):
+                        case var role when search.Accepts(role as HostSighting? ?? (role as HostRole?))
+                            && (readAfter is not { } position || search.Shows(position, Replayed(search.Host))):
                             return search.Host;
                     }
 

@@ -15,6 +15,7 @@ public class RetrySettingsTests
             FailoverTimeout = TimeSpan.FromSeconds(12),
             HostTimeout = TimeSpan.FromSeconds(13),
             TargetSession = TargetSession.Standby,
+            ReadYourWrites = true,
             ConflictDelay = TimeSpan.FromSeconds(14),
             MaxConflictDelay = TimeSpan.FromSeconds(15),
             ReconnectDelay = TimeSpan.FromSeconds(16),
@@ -29,6 +30,7 @@ public class RetrySettingsTests
         Assert.AreEqual(TimeSpan.FromSeconds(12), settings.FailoverTimeout);
         Assert.AreEqual(TimeSpan.FromSeconds(13), settings.HostTimeout);
         Assert.AreEqual(TargetSession.Standby, settings.TargetSession);
+        Assert.IsTrue(settings.ReadYourWrites);
         Assert.AreEqual(TimeSpan.FromSeconds(14), settings.ConflictDelay);
         Assert.AreEqual(TimeSpan.FromSeconds(15), settings.MaxConflictDelay);
         Assert.AreEqual(TimeSpan.FromSeconds(16), settings.ReconnectDelay);

@@ -1,6 +1,7 @@
 using System.Net.Sockets;
 using DbRetry.EFCore.Hosts;
 using DbRetry.EFCore.Retry;
+using DbRetry.EFCore.Tests.Hosts;
 using Microsoft.EntityFrameworkCore.Storage;
 using Npgsql;
 
@@ -178,6 +179,38 @@ public class RetryUnitTests
         Assert.AreEqual(AfterFailure.Surface, After(unit, "read-only", "InTransaction"));
         _log.ServerIsReadOnly = true;
         Assert.AreEqual(AfterFailure.Retry, After(unit, "read-only", "InTransaction"));
+    }
+
+    [TestMethod]
+    public void A_unit_whose_write_a_standby_refused_moves_to_the_primary_at_once_where_the_target_is_a_preference()
+    {
+        var route = new FakeRoute(FakeRoute.Hosts(3));
+        route.Cluster.Saw(1, HostRole.Standby);
+        _log.BeginUnit(idempotent: false, requiresPrimary: false);
+        _log.Opened(new HostRef(route, 1), TargetSession.PreferStandby);
+        var unit = Unit();
+
+        Assert.AreEqual(AfterFailure.Retry, After(unit, "read-only", "InTransaction"));
+
+        Assert.AreEqual(TimeSpan.Zero, unit.Delay);
+        Assert.IsTrue(_log.RequiresPrimary);
+        Assert.AreEqual(HostRole.Standby, route.Cluster[1].Role, "It is what it is taken for.");
+        Assert.IsEmpty(route.Cleared);
+        _log.EndUnit();
+        Assert.IsFalse(_log.RequiresPrimary);
+    }
+
+    [TestMethod]
+    public void A_write_under_a_target_that_takes_none_is_an_error_that_tells_what_to_do()
+    {
+        _log.Opened(Host("reader"), TargetSession.Standby);
+        var unit = Unit();
+
+        Assert.AreEqual(AfterFailure.Throw, After(unit, "read-only", "InTransaction"));
+
+        Assert.IsInstanceOfType<InvalidOperationException>(unit.Error);
+        Assert.Contains("Write outside of UseTargetSession(Standby), or use PreferStandby", unit.Error!.Message);
+        Assert.AreSame(unit.Exceptions[0], unit.Error.InnerException);
     }
 
     [TestMethod]

@@ -26,6 +26,7 @@ internal sealed class Cluster
     private readonly HostKnowledge[] _knowledge;
     private readonly ConcurrentDictionary<(int Host, int ProcessId), HostRole> _sessionRoles = new();
     private readonly ConcurrentDictionary<int, RetryBudget> _budgets = new();
+    private readonly long[] _lookAt;
     private ServerTimeline? _newestTimeline;
     private int _primary = -1;
     private int _latestPrimary = -1;
@@ -36,6 +37,8 @@ internal sealed class Cluster
         Name = string.Join(',', hosts);
         _knowledge = new HostKnowledge[hosts.Length];
         Array.Fill(_knowledge, HostKnowledge.Nothing);
+        _lookAt = new long[hosts.Length];
+        Array.Fill(_lookAt, long.MinValue);
         Prober = new HostProber(this);
         Watch = new SilenceWatch(this);
     }
@@ -119,13 +122,27 @@ internal sealed class Cluster
     }
 
     /// <summary>Somebody is about to connect to the host. One that did not answer lately is tried by one at a time: it may cost the whole limit again.</summary>
-    internal void Trying(int host, TimeProvider time)
+    /// <returns>Whether it is such a host, and this one is the one to try it.</returns>
+    internal bool Trying(int host, TimeProvider time)
     {
         var known = this[host];
-        if (known.Stalled && !known.IsAvoided(time.GetTimestamp()))
+        return IsSilent(known, time)
+            && Interlocked.CompareExchange(ref _knowledge[host], known with { AvoidUntil = Until(StallPenalty, time) }, known) == known;
+    }
+
+    /// <summary>Whether the host did not answer lately, and it is time to see whether it does now.</summary>
+    internal bool IsSilent(int host, TimeProvider time) => IsSilent(this[host], time);
+
+    /// <summary>Whether the host was the primary once and another one is now: it may have come back as a standby. True for one caller now and then.</summary>
+    internal bool TakeLookAtFormerPrimary(int host, TimeProvider time)
+    {
+        if (!(this[host].Role is HostRole.SupersededPrimary || (this[host].Role is HostRole.Primary && Primary is >= 0 and var primary && primary != host)))
         {
-            Interlocked.CompareExchange(ref _knowledge[host], known with { AvoidUntil = Until(StallPenalty, time) }, known);
+            return false;
         }
+
+        var dueAt = Volatile.Read(ref _lookAt[host]);
+        return time.GetTimestamp() >= dueAt && Interlocked.CompareExchange(ref _lookAt[host], Until(RefusalPenalty, time), dueAt) == dueAt;
     }
 
     /// <summary>The host could not be reached.</summary>
@@ -150,6 +167,8 @@ internal sealed class Cluster
 
     /// <summary>Takes one retry of a lost connection out of the cluster's budget; false when it is used up.</summary>
     internal bool TryTakeRetry(int capacity, TimeProvider time) => _budgets.GetOrAdd(capacity, static (capacity, time) => new RetryBudget(capacity, time), time).TryTake();
+
+    private static bool IsSilent(HostKnowledge known, TimeProvider time) => known.Stalled && !known.IsAvoided(time.GetTimestamp());
 
     private static long Until(TimeSpan penalty, TimeProvider time) => time.GetTimestamp() + (long)(penalty.TotalSeconds * time.TimestampFrequency);
 

@@ -1,5 +1,7 @@
 using System.Data.Common;
 using System.Runtime.CompilerServices;
+using DbRetry.EFCore.Hosts.Positions;
+using DbRetry.EFCore.Hosts.Targets;
 using DbRetry.EFCore.Retry;
 using DbRetry.EFCore.Seams;
 using Microsoft.EntityFrameworkCore.Diagnostics;
@@ -9,7 +11,8 @@ namespace DbRetry.EFCore.Hosts;
 
 /// <summary>Opens EF's connections itself, by rewriting their connection string to one host of the cluster after the other.</summary>
 /// <remarks><see cref="AttemptConnectionLogger"/> calls it, behind the application's interceptors. It does not look at the data of the event.</remarks>
-internal sealed class HostConnectionInterceptor(ContextSettings context, AttemptLog log, HostOpener opener) : DbConnectionInterceptor
+internal sealed class HostConnectionInterceptor(
+    ContextSettings context, AttemptLog log, SessionTargets targets, HostOpener opener, PositionReader positions) : DbConnectionInterceptor
 {
     // EF opens the same connection object many times, and after the first time its connection string is one host's and lacks the password
     // (ServerBehavior/PasswordHidingTests): what it was in the beginning must be remembered.
@@ -29,7 +32,13 @@ internal sealed class HostConnectionInterceptor(ContextSettings context, Attempt
         log.Enter(AttemptPhase.Opening);
         try
         {
-            log.Host = opener.Open(npgsql, route, Target(route), context.Settings!, log);
+            var wanted = targets.Wanted(route, RunningSave.IsAny(eventData.Context));
+            if (wanted.AfterOwnWrites)
+            {
+                wanted = targets.After(wanted, positions.Read(npgsql, route, context.Settings!, log));
+            }
+
+            log.Opened(opener.Open(npgsql, route, wanted, context.Settings!, log), wanted.Target);
         }
         finally
         {
@@ -52,7 +61,15 @@ internal sealed class HostConnectionInterceptor(ContextSettings context, Attempt
         log.Enter(AttemptPhase.Opening);
         try
         {
-            log.Host = await opener.OpenAsync(npgsql, route, Target(route), context.Settings!, log, cancellationToken).ConfigureAwait(false);
+            var wanted = targets.Wanted(route, RunningSave.IsAny(eventData.Context));
+            if (wanted.AfterOwnWrites)
+            {
+                var written = await positions.ReadAsync(npgsql, route, context.Settings!, log, cancellationToken).ConfigureAwait(false);
+                wanted = targets.After(wanted, written);
+            }
+
+            log.Opened(
+                await opener.OpenAsync(npgsql, route, wanted, context.Settings!, log, cancellationToken).ConfigureAwait(false), wanted.Target);
         }
         finally
         {
@@ -71,10 +88,8 @@ internal sealed class HostConnectionInterceptor(ContextSettings context, Attempt
         }
     }
 
-    // Work that must reach a primary may run in a context that reads from standbys.
-    private TargetSession Target(HostRoute route) => log.RequiresPrimary ? TargetSession.ReadWrite : route.Target;
-
-    private HostRoute? Route(DbConnection connection)
+    /// <summary>How the hosts of a connection are reached; <see langword="null"/> where the application made it.</summary>
+    internal HostRoute? Route(DbConnection connection)
     {
         // UseNpgsql(DbConnection), SetDbConnection: the application owns it and opens it as it likes.
         if (connection is not NpgsqlConnection npgsql || (log.Connection is ReopenRefusingConnection own && own.IsGiven(npgsql)))

@@ -1,5 +1,7 @@
 using System.Runtime.ExceptionServices;
+using DbRetry.EFCore.Hosts.Positions;
 using DbRetry.EFCore.Hosts.Probing;
+using DbRetry.EFCore.Hosts.Targets;
 using DbRetry.EFCore.Retry;
 using Npgsql;
 
@@ -13,8 +15,9 @@ internal sealed class HostOpener(TimeProvider time, Random random)
 
     /// <exception cref="NoSuitableHostException">No host of the cluster fitted while the time lasted.</exception>
     /// <exception cref="NpgsqlException">The only host, or one that fits, refused the connection.</exception>
-    internal HostRef Open(NpgsqlConnection connection, HostRoute route, TargetSession target, RetrySettings settings, AttemptLog log)
+    internal HostRef Open(NpgsqlConnection connection, HostRoute route, WantedSession wanted, RetrySettings settings, AttemptLog log)
     {
+        var target = wanted.Target;
         var search = new OpenSearch(route, target, settings, log, time, random);
         while (true)
         {
@@ -26,7 +29,9 @@ internal sealed class HostOpener(TimeProvider time, Random random)
                         route.Bind(connection, search.Host);
                         connection.Open();
                         var role = KnownRole(connection, route, search.Host);
-                        if (search.Accepts(search.Believes(role) ? role : Ask(connection, route, search.Host, settings)))
+                        if (search.Accepts(search.Believes(role) ? role : Ask(connection, route, search.Host, settings))
+                            && (wanted.ReadAfter is not { } position
+                                || search.Shows(position, PositionQueries.Replayed(connection, settings.HostTimeout))))
                         {
                             return new(route, search.Host);
                         }
@@ -59,11 +64,12 @@ internal sealed class HostOpener(TimeProvider time, Random random)
     internal async ValueTask<HostRef> OpenAsync(
         NpgsqlConnection connection,
         HostRoute route,
-        TargetSession target,
+        WantedSession wanted,
         RetrySettings settings,
         AttemptLog log,
         CancellationToken cancellationToken)
     {
+        var target = wanted.Target;
         var search = new OpenSearch(route, target, settings, log, time, random);
         while (true)
         {
@@ -76,8 +82,12 @@ internal sealed class HostOpener(TimeProvider time, Random random)
                         await connection.OpenAsync(cancellationToken).ConfigureAwait(false);
                         var role = KnownRole(connection, route, search.Host);
                         if (search.Accepts(search.Believes(role)
-                            ? role
-                            : await AskAsync(connection, route, search.Host, settings, cancellationToken).ConfigureAwait(false)))
+                                ? role
+                                : await AskAsync(connection, route, search.Host, settings, cancellationToken).ConfigureAwait(false))
+                            && (wanted.ReadAfter is not { } position
+                                || search.Shows(
+                                    position,
+                                    await PositionQueries.ReplayedAsync(connection, settings.HostTimeout, cancellationToken).ConfigureAwait(false))))
                         {
                             return new(route, search.Host);
                         }

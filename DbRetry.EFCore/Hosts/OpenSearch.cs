@@ -1,3 +1,5 @@
+using DbRetry.EFCore.Hosts.Positions;
+using DbRetry.EFCore.Hosts.Probing;
 using DbRetry.EFCore.Retry;
 
 namespace DbRetry.EFCore.Hosts;
@@ -88,14 +90,15 @@ internal sealed class OpenSearch(HostRoute route, TargetSession target, RetrySet
             BeginPass();
         }
 
-        return _next < _pass.Length ? Try(_pass[_next++]) : EndPass();
+        return _next < _pass.Length && !IsEnough() ? Try(_pass[_next++]) : EndPass();
     }
 
     /// <summary>Whether what the open connection to <see cref="Host"/> reported may be believed; otherwise the server is to be asked.</summary>
     /// <remarks>A host that was not the primary until now has to tell its timeline: it may be one that was replaced and does not know it.</remarks>
     internal bool Believes(HostRole? reported)
         => target.Believes(reported)
-            && !(reported is HostRole.Primary && target.IsForPrimary() && route.Cluster.Primary != Host);
+            && !(reported is HostRole.Primary && target.IsForPrimary() && route.Cluster.Primary != Host)
+            && (target is TargetSession.Any || reported is not { } role || IsPlausible(role, route.Cluster[Host].Role));
 
     /// <summary>Whether the open connection to <see cref="Host"/> may be used.</summary>
     /// <param name="sighting">What it is; <see langword="null"/> when nobody asked, because any will do.</param>
@@ -120,6 +123,22 @@ internal sealed class OpenSearch(HostRoute route, TargetSession target, RetrySet
 
         Note(Describe(known), null);
         return false;
+    }
+
+    /// <summary>Whether <see cref="Host"/>, whose role was accepted, has come as far as it must.</summary>
+    /// <param name="position">How far that is.</param>
+    /// <param name="state">How far it is; <see langword="null"/> if it does not tell.</param>
+    internal bool Shows(CommitPosition position, ReplayState? state)
+    {
+        var whyNot = state is { } known ? known.WhyNot(position)
+            : route.Cluster[Host].Role is HostRole.Primary or HostRole.ReadOnlyPrimary ? null
+            : "it does not tell how far it has replayed";
+        if (whyNot is not null)
+        {
+            Note(whyNot, null);
+        }
+
+        return whyNot is null;
     }
 
     /// <summary>Takes in that <see cref="Host"/> could not be connected to.</summary>
@@ -168,6 +187,14 @@ internal sealed class OpenSearch(HostRoute route, TargetSession target, RetrySet
         => !_hasWaited && target.IsForPrimary() && route is { CanProbe: true, Cluster.Hosts.Length: > 1 }
             && settings.MaxRetryCount > 0 && settings.FailoverTimeout > TimeSpan.Zero;
 
+    // A connection may have been opened before its host was promoted, which others know already. And one that does not fit would be put back into its pool
+    // unused: if it is dead, its host may be a standby by now, and it says the same to whoever comes next.
+    private bool IsPlausible(HostRole role, HostRole? known)
+        => target.Match(role) is TargetSessionMatch.Fits ? role is not HostRole.Standby || known is null or HostRole.Standby : role == known;
+
+    // Where a second choice is at hand, nobody is kept from it by hosts that failed a moment ago: when their time is over, they come first again.
+    private bool IsEnough() => _acceptable is not null && !_settle && route.Cluster[_pass[_next]].IsAvoided(time.GetTimestamp());
+
     private void BeginPass()
     {
         _next = 0;
@@ -180,7 +207,7 @@ internal sealed class OpenSearch(HostRoute route, TargetSession target, RetrySet
             return;
         }
 
-        _pass = route.Cluster.Candidates(target, time, random);
+        _pass = SecondLook.Beside(route.Cluster.Candidates(target, time, random), route, target, settings.HostTimeout, time);
         if (_steady is { } steady)
         {
             // The first pass began with it.

@@ -43,6 +43,10 @@ internal static class TargetSessionMatches
     internal static bool IsForPrimary(this TargetSession target)
         => target is TargetSession.ReadWrite or TargetSession.Primary or TargetSession.PreferPrimary;
 
+    /// <summary>Whether it is standbys that fit first of all.</summary>
+    internal static bool IsForStandby(this TargetSession target)
+        => target is TargetSession.Standby or TargetSession.PreferStandby or TargetSession.ReadOnly;
+
     private static TargetSessionMatch Required(bool met) => met ? TargetSessionMatch.Fits : TargetSessionMatch.Unfit;
 
     private static TargetSessionMatch Preferred(bool met) => met ? TargetSessionMatch.Fits : TargetSessionMatch.Acceptable;

@@ -50,6 +50,9 @@ internal sealed class AttemptLog : IResettableService
     /// <summary>Whether a statement that may write has run in the current transaction.</summary>
     internal bool MayHaveWritten { get; private set; }
 
+    /// <summary>Whether the context may have written since it was last asked for how far that is in the history of its cluster.</summary>
+    internal bool HasWritten { get; set; }
+
     /// <summary>The identity of the current transaction, if a write of it has brought it along.</summary>
     internal TransactionIdentity? Identity { get; set; }
 
@@ -72,6 +75,9 @@ internal sealed class AttemptLog : IResettableService
 
     /// <summary>The host that served the latest open, if DbRetry chose it.</summary>
     internal HostRef? Host { get; set; }
+
+    /// <summary>What that open was for.</summary>
+    internal TargetSession? Target { get; private set; }
 
     internal AttemptPhase Phase => _phase is AttemptPhase.WritingAlone && _sql is not null && !StatementNature.MayWrite(_source, _sql)
         ? AttemptPhase.ReadingAlone
@@ -112,6 +118,7 @@ internal sealed class AttemptLog : IResettableService
     {
         Enter(AttemptPhase.InTransaction);
         MayHaveWritten = MayHaveWritten || StatementNature.MayWrite(source, sql);
+        HasWritten = HasWritten || MayHaveWritten;
         if (Identity is not null && StatementNature.MayEndTransaction(source, sql))
         {
             Identity = null;
@@ -135,12 +142,22 @@ internal sealed class AttemptLog : IResettableService
         _sql = null;
     }
 
-    /// <summary>A statement outside a transaction starts; whether it may write is worked out only if it fails.</summary>
+    internal void Opened(HostRef host, TargetSession target)
+    {
+        Host = host;
+        Target = target;
+    }
+
+    /// <summary>The running unit turned out to write, and the host that served it takes no writes.</summary>
+    internal void RequirePrimary() => RequiresPrimary = true;
+
+    /// <summary>A statement outside a transaction starts; what its failure would mean is worked out only then.</summary>
     internal void EnterLoneStatement(CommandSource source, string sql)
     {
         _phase = AttemptPhase.WritingAlone;
         _source = source;
         _sql = sql;
+        HasWritten = HasWritten || StatementNature.MayWrite(source, sql);
     }
 
     /// <summary>A statement has been answered in full; one in a transaction stays part of it.</summary>
@@ -191,6 +208,8 @@ internal sealed class AttemptLog : IResettableService
         EndUnit();
         BeginAttempt();
         Host = null;
+        Target = null;
+        HasWritten = false;
         _session = null;
     }
 }

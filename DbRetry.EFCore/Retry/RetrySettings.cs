@@ -17,6 +17,8 @@ internal sealed record RetrySettings
     /// <summary><see langword="null"/>: what the connection string says.</summary>
     internal required TargetSession? TargetSession { get; init; }
 
+    internal required bool ReadYourWrites { get; init; }
+
     internal required TimeSpan ConflictDelay { get; init; }
 
     internal required TimeSpan MaxConflictDelay { get; init; }
@@ -51,6 +53,7 @@ internal sealed record RetrySettings
             HostTimeout = options.HostTimeout,
             AbandonSilentHosts = options.AbandonSilentHosts && options.MaxRetryCount > 0,
             TargetSession = options.TargetSession,
+            ReadYourWrites = options.ReadYourWrites,
             ConflictDelay = options.ConflictDelay,
             MaxConflictDelay = options.MaxConflictDelay,
             QueueConflicts = options.QueueConflicts,

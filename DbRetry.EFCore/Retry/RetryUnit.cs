@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using DbRetry.EFCore.Diagnostics;
+using DbRetry.EFCore.Hosts.Targets;
 using DbRetry.EFCore.Retry.Fencing;
 
 namespace DbRetry.EFCore.Retry;
@@ -26,6 +27,7 @@ internal sealed class RetryUnit(RetrySettings settings, AttemptLog log, TimeProv
     private int _conflicts;
     private Failure _failure;
     private Verdict _verdict;
+    private ReadOnlyHostRemedy? _remedy;
 
     /// <summary>The failures so far, as EF's own retry event reports them.</summary>
     internal IReadOnlyList<Exception> Exceptions => _exceptions;
@@ -54,18 +56,25 @@ internal sealed class RetryUnit(RetrySettings settings, AttemptLog log, TimeProv
         _started += _failure.Kind is FailureKind.HostUnavailable ? 0 : 1;
         log.LeftBehind = FenceRule.LeftBehind(log.LostSession, _failure.Answer) ?? log.LeftBehind;
 
+        _remedy = _failure.Kind is FailureKind.ReadOnlyHost
+            ? WriteTarget.AfterRefusal(log.Target, log.Host?.Route.Cluster.Hosts.Length ?? 1, log.ServerIsReadOnly)
+            : null;
         if (log.Host is { } host)
         {
             _hosts.Add(host.ToString());
-            if (_failure.Kind is FailureKind.LostConnection or FailureKind.ReadOnlyHost)
+            if (_failure.Kind is FailureKind.LostConnection || _remedy is ReadOnlyHostRemedy.AnotherHost)
             {
                 host.Distrust();
             }
         }
 
-        if (_failure.Kind is FailureKind.ReadOnlyHost && log.ServerIsReadOnly is false)
+        if (_remedy is ReadOnlyHostRemedy.ThePrimary)
         {
-            // The host takes writes: it was the application that made this transaction read-only, and it will again.
+            log.RequirePrimary();
+        }
+
+        if (_remedy is ReadOnlyHostRemedy.None or ReadOnlyHostRemedy.AnotherTarget)
+        {
             _verdict = Verdict.Permanent;
         }
         else if (_verdict is Verdict.RolledBack && log.IsBare)
@@ -111,12 +120,17 @@ internal sealed class RetryUnit(RetrySettings settings, AttemptLog log, TimeProv
 
     private AfterFailure Decide()
     {
+        var exception = _exceptions[^1];
+        if (_remedy is ReadOnlyHostRemedy.AnotherTarget)
+        {
+            return Throw(SessionTargets.Refusal(log.Target!.Value, exception));
+        }
+
         if (_verdict is Verdict.Permanent || settings.MaxRetryCount == 0 && _verdict is not Verdict.OutcomeInDoubt)
         {
             return AfterFailure.Surface;
         }
 
-        var exception = _exceptions[^1];
         if (_verdict is Verdict.OutcomeInDoubt)
         {
             return _failure.Deciding is CommitOutcomeUnknownException
@@ -130,7 +144,7 @@ internal sealed class RetryUnit(RetrySettings settings, AttemptLog log, TimeProv
         }
 
         var retry = _failure.Kind is FailureKind.Conflict ? ++_conflicts : _exceptions.Count - _conflicts;
-        Delay = RetryDelays.Next(settings, _failure.Kind, retry, random.NextDouble());
+        Delay = _remedy is ReadOnlyHostRemedy.ThePrimary ? TimeSpan.Zero : RetryDelays.Next(settings, _failure.Kind, retry, random.NextDouble());
         return AfterFailure.Retry;
     }
 

@@ -3,6 +3,7 @@ using System.Data;
 using System.Data.Common;
 using DbRetry.EFCore.Buffering;
 using DbRetry.EFCore.Commits;
+using DbRetry.EFCore.Hosts.Targets;
 using DbRetry.EFCore.Retry;
 using Microsoft.EntityFrameworkCore.Infrastructure;
 using Microsoft.EntityFrameworkCore.Storage;
@@ -22,10 +23,10 @@ internal sealed class ReopenRefusingConnection : NpgsqlRelationalConnection
     private readonly RelationalCommandBuilderDependencies _commands;
     private readonly int _readAheadRows;
     private ReadAheadReader? _reading;
-    private ReadAheadCommand? _spare;
     private DbConnection? _given;
     private string? _examined;
     private bool _mayEnlist = true;
+    private RoutedCommand? _command;
 
     public ReopenRefusingConnection(
         RelationalConnectionDependencies dependencies,
@@ -37,6 +38,7 @@ internal sealed class ReopenRefusingConnection : NpgsqlRelationalConnection
         AttemptRecorder recorder,
         LoneStatements loneStatements,
         RelationalCommandBuilderDependencies commands,
+        SessionTargets targets,
         IExecutionStrategyFactory strategies)
         : base(dependencies, dataSourceManager, options)
     {
@@ -44,6 +46,7 @@ internal sealed class ReopenRefusingConnection : NpgsqlRelationalConnection
         Guard = guard;
         Recorder = recorder;
         LoneStatements = loneStatements;
+        Targets = targets;
         Strategies = strategies;
         IsGuarded = settings.Settings is not null;
         _commands = commands;
@@ -59,6 +62,8 @@ internal sealed class ReopenRefusingConnection : NpgsqlRelationalConnection
     internal AttemptRecorder Recorder { get; }
 
     internal LoneStatements LoneStatements { get; }
+
+    internal SessionTargets Targets { get; }
 
     internal IExecutionStrategyFactory Strategies { get; }
 
@@ -94,23 +99,25 @@ internal sealed class ReopenRefusingConnection : NpgsqlRelationalConnection
         }
     }
 
+    /// <remarks>EF rents one for each query and gives it back when the result is read.</remarks>
     public override IRelationalCommand RentCommand()
     {
-        if (_readAheadRows == 0)
+        if (!IsGuarded)
         {
             return base.RentCommand();
         }
 
-        var command = _spare ?? new ReadAheadCommand(_commands, this, _readAheadRows);
-        _spare = null;
+        var command = _command
+            ?? new RoutedCommand(_readAheadRows == 0 ? base.RentCommand() : new ReadAheadCommand(_commands, this, _readAheadRows), Targets);
+        _command = null;
         return command;
     }
 
     public override void ReturnCommand(IRelationalCommand command)
     {
-        if (command is ReadAheadCommand own)
+        if (command is RoutedCommand routed)
         {
-            _spare ??= own;
+            _command ??= routed;
         }
         else
         {
@@ -188,7 +195,10 @@ internal sealed class ReopenRefusingConnection : NpgsqlRelationalConnection
         return reading.ReadRestAsync(cancellationToken);
     }
 
-    /// <summary>Whether the application passed the connection in.</summary>
+    /// <summary>Whether the application passed a connection in.</summary>
+    internal bool IsGivenAny => _given is not null;
+
+    /// <summary>Whether it is this one that the application passed in.</summary>
     internal bool IsGiven(DbConnection connection) => ReferenceEquals(_given, connection);
 
     // A failure while EF reads a result into its buffer raises no event at all (EFCore.Relational/Storage/RelationalCommand.cs, ExecuteReader); this is

@@ -1,4 +1,6 @@
 using System.Data.Common;
+using DbRetry.EFCore.Hosts.Targets;
+using DbRetry.EFCore.Retry;
 using Microsoft.EntityFrameworkCore.Diagnostics;
 using Microsoft.EntityFrameworkCore.Storage;
 using Npgsql;
@@ -60,8 +62,13 @@ internal sealed class RetryingCommand(IRelationalCommand inner) : IRelationalCom
     private static ReopenRefusingConnection? Guarded(RelationalCommandParameterObject parameterObject)
         => parameterObject.Connection is ReopenRefusingConnection { IsGuarded: true } connection ? connection : null;
 
+    // The text of a statement that does not read may as well change a setting of the session.
+    private static WriteIntent Intent(IRelationalCommand command, RelationalCommandParameterObject parameterObject)
+        => StatementNature.MayWrite(parameterObject.CommandSource, command.CommandText) ? WriteIntent.Possible : WriteIntent.None;
+
     private static int ExecuteNonQuery(IRelationalCommand command, RelationalCommandParameterObject parameterObject, ReopenRefusingConnection connection)
     {
+        using var execution = connection.Targets.Execute(Intent(command, parameterObject));
         try
         {
             return command.ExecuteNonQuery(parameterObject);
@@ -79,6 +86,7 @@ internal sealed class RetryingCommand(IRelationalCommand inner) : IRelationalCom
         ReopenRefusingConnection connection,
         CancellationToken cancellationToken)
     {
+        using var execution = connection.Targets.Execute(Intent(command, parameterObject));
         try
         {
             return await command.ExecuteNonQueryAsync(parameterObject, cancellationToken).ConfigureAwait(false);

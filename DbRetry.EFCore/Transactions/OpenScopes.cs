@@ -1,4 +1,5 @@
 using System.Data;
+using DbRetry.EFCore.Hosts.Targets;
 using DbRetry.EFCore.Retry;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.EntityFrameworkCore.Infrastructure;
@@ -9,7 +10,7 @@ using Npgsql;
 namespace DbRetry.EFCore.Transactions;
 
 /// <summary>The scopes of one context: begins new ones, in the transaction that is open or in one of their own.</summary>
-internal sealed class OpenScopes(ContextSettings settings, AttemptLog log, ICurrentDbContext current) : IResettableService
+internal sealed class OpenScopes(ContextSettings settings, AttemptLog log, SessionTargets targets, ICurrentDbContext current) : IResettableService
 {
     private ScopeChain? _chain;
     private IScopeTransaction? _transaction;
@@ -33,6 +34,7 @@ internal sealed class OpenScopes(ContextSettings settings, AttemptLog log, ICurr
             return joined;
         }
 
+        using var execution = targets.Execute(mode is TransactionScopeMode.ReadWrite ? WriteIntent.Possible : WriteIntent.None);
         var transaction = ScopeRules.LevelToBegin(level, mode) is { } given ? Database.BeginTransaction(given) : Database.BeginTransaction();
         try
         {
@@ -62,6 +64,7 @@ internal sealed class OpenScopes(ContextSettings settings, AttemptLog log, ICurr
             return joined;
         }
 
+        using var execution = targets.Execute(mode is TransactionScopeMode.ReadWrite ? WriteIntent.Possible : WriteIntent.None);
         var transaction = ScopeRules.LevelToBegin(level, mode) is { } given
             ? await Database.BeginTransactionAsync(given, cancellationToken).ConfigureAwait(false)
             : await Database.BeginTransactionAsync(cancellationToken).ConfigureAwait(false);

@@ -1,0 +1,126 @@
+using System.Data.Common;
+using DbRetry.EFCore.Retry;
+using Npgsql;
+
+namespace DbRetry.EFCore.Hosts.Positions;
+
+/// <summary>Asks a primary for the position that it has reached, and any host how far its history goes. Every role may ask (PostgreSQL 10 and later).</summary>
+internal static class PositionQueries
+{
+    private const string SystemIdentifier = "(SELECT system_identifier FROM pg_catalog.pg_control_system())";
+
+    // The one in pg_control_checkpoint() is stale after a promotion.
+    private const string WrittenTimeline
+        = "('x' || pg_catalog.substr(pg_catalog.pg_walfile_name(pg_catalog.pg_current_wal_insert_lsn()), 1, 8))::pg_catalog.bit(32)::pg_catalog.int4";
+
+    private const string PositionSql = $"""
+        SELECT {SystemIdentifier}, {WrittenTimeline},
+        pg_catalog.pg_wal_lsn_diff(pg_catalog.pg_current_wal_insert_lsn(), '0/0')::pg_catalog.int8,
+        pg_catalog.current_setting('wal_block_size')::pg_catalog.int4
+        WHERE NOT pg_catalog.pg_is_in_recovery()
+        """;
+
+    // No function tells which timeline a standby replays. Each of these is one that it has certainly come to: that of the latest checkpoint which it has
+    // replayed and made its own, that of the latest page which it had to write, and that which it receives, which only pg_monitor may see. A standby that
+    // lies beyond the fork of a new timeline never receives that (Hosts/Targets/PromotedStandbyTests).
+    private const string ReplaySql = $"""
+        SELECT {SystemIdentifier}, NOT pg_catalog.pg_is_in_recovery(),
+        CASE WHEN pg_catalog.pg_is_in_recovery() THEN GREATEST(
+        (SELECT timeline_id FROM pg_catalog.pg_control_checkpoint()),
+        (SELECT min_recovery_end_timeline FROM pg_catalog.pg_control_recovery()),
+        (SELECT received_tli FROM pg_catalog.pg_stat_wal_receiver))
+        ELSE {WrittenTimeline} END,
+        pg_catalog.pg_wal_lsn_diff(pg_catalog.pg_last_wal_replay_lsn(), '0/0')::pg_catalog.int8
+        """;
+
+    /// <summary>A position behind everything that is committed now: one round trip; <see langword="null"/> if the server is a standby or does not tell.</summary>
+    internal static CommitPosition? Read(NpgsqlConnection connection, TimeSpan limit)
+    {
+        using var command = Limited(new(PositionSql, connection), limit);
+        try
+        {
+            using var reader = command.ExecuteReader();
+            return reader.Read() ? Position(reader) : null;
+        }
+        catch (PostgresException) when (!connection.IsGone())
+        {
+            return null;
+        }
+    }
+
+    /// <inheritdoc cref="Read"/>
+    internal static async Task<CommitPosition?> ReadAsync(NpgsqlConnection connection, TimeSpan limit, CancellationToken cancellationToken)
+    {
+        var command = Limited(new(PositionSql, connection), limit);
+        await using (command.ConfigureAwait(false))
+        {
+            try
+            {
+                var reader = await command.ExecuteReaderAsync(cancellationToken).ConfigureAwait(false);
+                await using (reader.ConfigureAwait(false))
+                {
+                    return await reader.ReadAsync(cancellationToken).ConfigureAwait(false) ? Position(reader) : null;
+                }
+            }
+            catch (PostgresException) when (!connection.IsGone())
+            {
+                return null;
+            }
+        }
+    }
+
+    /// <summary>How far a host's history goes: one round trip; <see langword="null"/> if it does not tell.</summary>
+    internal static ReplayState? Replayed(NpgsqlConnection connection, TimeSpan limit)
+    {
+        using var command = Limited(new(ReplaySql, connection), limit);
+        try
+        {
+            using var reader = command.ExecuteReader();
+            return reader.Read() ? State(reader) : null;
+        }
+        catch (PostgresException) when (!connection.IsGone())
+        {
+            return null;
+        }
+    }
+
+    /// <inheritdoc cref="Replayed"/>
+    internal static async Task<ReplayState?> ReplayedAsync(NpgsqlConnection connection, TimeSpan limit, CancellationToken cancellationToken)
+    {
+        var command = Limited(new(ReplaySql, connection), limit);
+        await using (command.ConfigureAwait(false))
+        {
+            try
+            {
+                var reader = await command.ExecuteReaderAsync(cancellationToken).ConfigureAwait(false);
+                await using (reader.ConfigureAwait(false))
+                {
+                    return await reader.ReadAsync(cancellationToken).ConfigureAwait(false) ? State(reader) : null;
+                }
+            }
+            catch (PostgresException) when (!connection.IsGone())
+            {
+                return null;
+            }
+        }
+    }
+
+    /// <summary>The end of the last record, given where the next one will begin.</summary>
+    /// <remarks>
+    /// Where the last record fills its page, the next one begins behind the header of the next page, and a standby that has replayed everything would be
+    /// taken for late until somebody writes (Hosts/Positions/ReadYourWritesTests). No record ends within a header, which is 24 bytes long, 40 in a segment's first.
+    /// </remarks>
+    internal static long RecordEnd(long insertLsn, int blockSize)
+        => insertLsn % blockSize is 24 or 40 ? insertLsn - (insertLsn % blockSize) : insertLsn;
+
+    private static NpgsqlCommand Limited(NpgsqlCommand command, TimeSpan limit)
+    {
+        command.CommandTimeout = (int)Math.Ceiling(limit.TotalSeconds);
+        return command;
+    }
+
+    private static CommitPosition Position(DbDataReader row) => new(row.GetInt64(0), row.GetInt32(1), RecordEnd(row.GetInt64(2), row.GetInt32(3)));
+
+    private static ReplayState State(DbDataReader row)
+        => new(row.GetInt64(0), row.GetBoolean(1), row.IsDBNull(2) ? null : row.GetInt32(2), row.IsDBNull(3) ? null : row.GetInt64(3));
+}

@@ -1,0 +1,80 @@
+namespace DbRetry.EFCore.Hosts.Probing;
+
+/// <summary>
+/// One connection to a host that did not answer lately, or that was the primary once, beside everybody's work: if it serves now, it has its share again.
+/// </summary>
+internal static class SecondLook
+{
+    /// <summary>Begins those looks that are due.</summary>
+    /// <returns>The hosts that may serve meanwhile: not those that may keep their caller waiting for nothing, if there are others.</returns>
+    internal static int[] Beside(int[] hosts, HostRoute route, TargetSession target, TimeSpan limit, TimeProvider time)
+    {
+        if (!route.CanProbe)
+        {
+            return hosts;
+        }
+
+        var silent = 0;
+        foreach (var host in hosts)
+        {
+            silent += route.Cluster.IsSilent(host, time) ? 1 : 0;
+            if (target.IsForStandby() && route.Cluster.TakeLookAtFormerPrimary(host, time))
+            {
+                Begin(route, host, limit, time);
+            }
+        }
+
+        if (silent == 0 || silent == hosts.Length)
+        {
+            return hosts;
+        }
+
+        var others = new List<int>(hosts.Length);
+        foreach (var host in hosts)
+        {
+            if (!route.Cluster.IsSilent(host, time))
+            {
+                others.Add(host);
+            }
+            else if (route.Cluster.Trying(host, time))
+            {
+                Begin(route, host, limit, time);
+            }
+        }
+
+        return [.. others];
+    }
+
+    private static void Begin(HostRoute route, int host, TimeSpan limit, TimeProvider time)
+    {
+        // What belongs to the caller, such as an ambient transaction, must not leak into it.
+        if (ExecutionContext.IsFlowSuppressed())
+        {
+            _ = Task.Run(() => LookAsync(route, host, limit, time));
+            return;
+        }
+
+        using (ExecutionContext.SuppressFlow())
+        {
+            _ = Task.Run(() => LookAsync(route, host, limit, time));
+        }
+    }
+
+    private static async Task LookAsync(HostRoute route, int host, TimeSpan limit, TimeProvider time)
+    {
+        try
+        {
+            using var end = new CancellationTokenSource(limit, time);
+
+            // For this target every host tells its role.
+            if (await route.ProbeAsync(host, TargetSession.PreferStandby, limit, end.Token).ConfigureAwait(false) is { } seen)
+            {
+                route.Cluster.Saw(host, seen);
+            }
+        }
+        catch (Exception)
+        {
+            // It goes on to be avoided; the next look is due when that has passed.
+        }
+    }
+}
