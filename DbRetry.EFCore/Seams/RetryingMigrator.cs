@@ -1,4 +1,5 @@
 #pragma warning disable EF1001 // NpgsqlMigrator is what IMigrator is for this provider.
+using System.Diagnostics.CodeAnalysis;
 using DbRetry.EFCore.Retry;
 using Microsoft.EntityFrameworkCore.Migrations;
 using Microsoft.EntityFrameworkCore.Storage;
@@ -14,11 +15,16 @@ namespace DbRetry.EFCore.Seams;
 /// </remarks>
 internal sealed class RetryingMigrator(IServiceProvider services, IExecutionStrategyFactory strategies) : IMigrator
 {
+    private const string Untrimmed = "EF's migrations look at types that trimming may remove.";
+    private const string Uncompiled = "EF's migrations make code at run time.";
+
     // In an open transaction the stock migrator refuses any strategy that says it retries; ours runs once there, so it may.
     private readonly NpgsqlMigrator _inner = strategies.Create() is DbRetryExecutionStrategy strategy
         ? ActivatorUtilities.CreateInstance<NpgsqlMigrator>(services, strategy.WithoutBuffering())
         : ActivatorUtilities.CreateInstance<NpgsqlMigrator>(services);
 
+    [RequiresUnreferencedCode(Untrimmed)]
+    [RequiresDynamicCode(Uncompiled)]
     public void Migrate(string? targetMigration = null)
     {
         if (strategies.Create() is DbRetryExecutionStrategy strategy)
@@ -35,6 +41,8 @@ internal sealed class RetryingMigrator(IServiceProvider services, IExecutionStra
         }
     }
 
+    [RequiresUnreferencedCode(Untrimmed)]
+    [RequiresDynamicCode(Uncompiled)]
     public Task MigrateAsync(string? targetMigration = null, CancellationToken cancellationToken = default)
         => strategies.Create() is DbRetryExecutionStrategy strategy
             ? strategy.RepeatAsync(
@@ -47,9 +55,12 @@ internal sealed class RetryingMigrator(IServiceProvider services, IExecutionStra
                 cancellationToken)
             : _inner.MigrateAsync(targetMigration, cancellationToken);
 
+    [RequiresUnreferencedCode(Untrimmed)]
+    [RequiresDynamicCode(Uncompiled)]
     public string GenerateScript(
         string? fromMigration = null, string? toMigration = null, MigrationsSqlGenerationOptions options = MigrationsSqlGenerationOptions.Default)
         => _inner.GenerateScript(fromMigration, toMigration, options);
 
+    [RequiresDynamicCode(Uncompiled)]
     public bool HasPendingModelChanges() => _inner.HasPendingModelChanges();
 }
