@@ -22,7 +22,11 @@ public class PackageTests
         "Npgsql.EntityFrameworkCore.PostgreSQL [10.0.0, 11.0.0)",
     ];
 
-    private static readonly string[] Files = ["README.md", "icon.png", Assembly + ".dll", Assembly + ".xml"];
+    private static readonly string[] Analyzers = ["analyzers/dotnet/cs/DbRetry.EFCore.Analyzers.dll", "analyzers/dotnet/cs/DbRetry.EFCore.CodeFixes.dll"];
+
+    private static readonly string[] Files = ["README.md", "icon.png", Assembly + ".dll", Assembly + ".xml", .. Analyzers];
+
+    private static readonly string[] Reported = ["DBR005"];
 
     private static PackedLibrary? packed;
 
@@ -97,15 +101,29 @@ public class PackageTests
     }
 
     [TestMethod]
-    public void The_assembly_names_no_folder_of_the_machine_that_made_it()
+    [DataRow(Assembly + ".dll")]
+    [DataRow("analyzers/dotnet/cs/DbRetry.EFCore.Analyzers.dll")]
+    [DataRow("analyzers/dotnet/cs/DbRetry.EFCore.CodeFixes.dll")]
+    public void Assemblies_name_no_folder_of_the_machine_that_made_them(string assembly)
     {
-        using var content = PackedLibrary.Read(Packed.Package, Assembly + ".dll");
+        using var content = PackedLibrary.Read(Packed.Package, assembly);
         using var image = new PEReader(content);
         var debug = image.ReadDebugDirectory();
 
         var entry = debug.Single(entry => entry.Type == DebugDirectoryEntryType.CodeView);
-        Assert.StartsWith("/_/", image.ReadCodeViewDebugDirectoryData(entry).Path);
+        var symbols = image.ReadCodeViewDebugDirectoryData(entry).Path;
+        Assert.IsTrue(symbols.StartsWith("/_/", StringComparison.Ordinal) || symbols == Path.GetFileName(symbols), symbols);
         Assert.Contains(entry => entry.Type == DebugDirectoryEntryType.Reproducible, debug);
+    }
+
+    [TestMethod]
+    public void Analyzers_need_no_more_than_a_compiler_has()
+    {
+        string[] compilers = ["netstandard", "Microsoft.CodeAnalysis", "Microsoft.CodeAnalysis.CSharp", "System.Collections.Immutable", "System.Memory"];
+        string[] editors = [.. compilers, "Microsoft.CodeAnalysis.Workspaces", "System.Composition.AttributedModel", "DbRetry.EFCore.Analyzers"];
+
+        Assert.IsEmpty(References(Analyzers[0]).Except(compilers));
+        Assert.IsEmpty(References(Analyzers[1]).Except(editors));
     }
 
     [TestMethod]
@@ -142,11 +160,23 @@ public class PackageTests
                 public DbSet<Order> Orders => Set<Order>();
 
                 protected override void OnConfiguring(DbContextOptionsBuilder options) => options.UseNpgsql(dsn).UseDbRetry();
+
+                public static DbContextOptionsBuilder Mistaken(DbContextOptionsBuilder options)
+                    => options.UseNpgsql("Host=none", npgsql => npgsql.EnableRetryOnFailure()).UseDbRetry();
             }
             """);
 
-        Assert.IsEmpty(await consumer.BuildAsync(TestContext.CancellationToken));
+        // The analyzers look at it, and nothing else has anything to say.
+        CollectionAssert.AreEqual(Reported, (await consumer.BuildAsync(TestContext.CancellationToken)).ToList());
         Assert.AreEqual("1 order, retries: True", await consumer.RunAsync(database.ConnectionString, TestContext.CancellationToken));
+    }
+
+    private static List<string> References(string assembly)
+    {
+        using var content = PackedLibrary.Read(Packed.Package, assembly);
+        using var image = new PEReader(content);
+        var metadata = image.GetMetadataReader();
+        return [.. metadata.AssemblyReferences.Select(reference => metadata.GetString(metadata.GetAssemblyReference(reference).Name))];
     }
 
     // The rest is how a NuGet package is a package.
