@@ -105,6 +105,38 @@ public sealed class ReadAheadTests
     }
 
     [TestMethod]
+    public async Task Two_results_that_are_read_in_turn_do_not_disturb_each_other()
+    {
+        await using var bed = await BedAsync();
+        await using var context = bed.Context(options => options.ReadAheadRows = Ahead);
+        var (first, second) = (new List<long>(), new List<long>());
+
+        // Npgsql has one reader per connection: that of the first result, which is complete, serves the second one, which is not.
+        var few = context.Items.AsNoTracking().OrderBy(item => item.Id).Take(Ahead).AsAsyncEnumerable().GetAsyncEnumerator(Cancellation);
+        Assert.IsTrue(await few.MoveNextAsync());
+        await using (var many = context.Items.AsNoTracking().OrderBy(item => item.Id).AsAsyncEnumerable().GetAsyncEnumerator(Cancellation))
+        {
+            Assert.IsTrue(await many.MoveNextAsync());
+            do
+            {
+                first.Add(few.Current.Id);
+            }
+            while (await few.MoveNextAsync());
+
+            await few.DisposeAsync();
+            do
+            {
+                second.Add(many.Current.Id);
+            }
+            while (await many.MoveNextAsync());
+        }
+
+        Assert.HasCount(Ahead, first);
+        Assert.HasCount(Rows, second);
+        CollectionAssert.AreEqual(first, second[..Ahead]);
+    }
+
+    [TestMethod]
     [DataRow(false)]
     [DataRow(true)]
     public async Task Changes_may_be_saved_while_a_long_result_is_being_read(bool async)

@@ -4,7 +4,7 @@ using Microsoft.EntityFrameworkCore;
 namespace DbRetry.EFCore.Tests.Buffering;
 
 /// <summary>Every kind of value that EF reads in a way of its own, with and without NULL.</summary>
-public sealed class SampleContext(DbContextOptions<SampleContext> options) : DbContext(options)
+internal sealed class SampleContext(DbContextOptions<SampleContext> options) : DbContext(options)
 {
     internal const string Schema =
         """
@@ -37,7 +37,6 @@ public sealed class SampleContext(DbContextOptions<SampleContext> options) : DbC
 
     protected override void OnModelCreating(ModelBuilder modelBuilder)
     {
-        ArgumentNullException.ThrowIfNull(modelBuilder);
         modelBuilder.Entity<Sample>(sample =>
         {
             sample.ToTable("samples");

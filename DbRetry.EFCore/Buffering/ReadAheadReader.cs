@@ -30,6 +30,9 @@ internal sealed class ReadAheadReader(DbDataReader reader, IReadOnlyList<ReaderC
 
     public override int Depth => 0;
 
+    // Npgsql uses a reader again for the next command of its connection, as soon as it is closed.
+    private DbDataReader Open => IsDrained ? throw new InvalidOperationException("The result has been read in full, and its description is gone.") : reader;
+
     public override object this[int ordinal] => GetValue(ordinal);
 
     public override object this[string name] => GetValue(GetOrdinal(name));
@@ -52,7 +55,7 @@ internal sealed class ReadAheadReader(DbDataReader reader, IReadOnlyList<ReaderC
     /// <summary>Reads what is left, so that the connection is free.</summary>
     internal void ReadRest()
     {
-        if (!_isClosed && !reader.IsClosed)
+        if (!_isClosed && !IsDrained && !reader.IsClosed)
         {
             _ahead.Fill(int.MaxValue, peek: false);
             EndIfComplete();
@@ -62,7 +65,7 @@ internal sealed class ReadAheadReader(DbDataReader reader, IReadOnlyList<ReaderC
     /// <inheritdoc cref="ReadRest"/>
     internal async ValueTask ReadRestAsync(CancellationToken cancellationToken)
     {
-        if (!_isClosed && !reader.IsClosed)
+        if (!_isClosed && !IsDrained && !reader.IsClosed)
         {
             await _ahead.FillAsync(int.MaxValue, peek: false, cancellationToken).ConfigureAwait(false);
             await EndIfCompleteAsync(cancellationToken).ConfigureAwait(false);
@@ -133,10 +136,10 @@ internal sealed class ReadAheadReader(DbDataReader reader, IReadOnlyList<ReaderC
             ? ordinal
             : throw new ArgumentOutOfRangeException(nameof(name), name, "The result has no such column.");
 
-    public override string GetDataTypeName(int ordinal) => reader.GetDataTypeName(ordinal);
+    public override string GetDataTypeName(int ordinal) => Open.GetDataTypeName(ordinal);
 
     [return: DynamicallyAccessedMembers(DynamicallyAccessedMemberTypes.PublicFields | DynamicallyAccessedMemberTypes.PublicProperties)]
-    public override Type GetFieldType(int ordinal) => reader.GetFieldType(ordinal);
+    public override Type GetFieldType(int ordinal) => Open.GetFieldType(ordinal);
 
     public override int GetValues(object[] values)
     {
@@ -161,7 +164,10 @@ internal sealed class ReadAheadReader(DbDataReader reader, IReadOnlyList<ReaderC
         {
             _isClosed = true;
             _ahead.Dispose();
-            reader.Close();
+            if (!IsDrained)
+            {
+                reader.Close();
+            }
         }
     }
 
@@ -171,7 +177,10 @@ internal sealed class ReadAheadReader(DbDataReader reader, IReadOnlyList<ReaderC
         {
             _isClosed = true;
             _ahead.Dispose();
-            await reader.CloseAsync().ConfigureAwait(false);
+            if (!IsDrained)
+            {
+                await reader.CloseAsync().ConfigureAwait(false);
+            }
         }
     }
 
@@ -181,14 +190,21 @@ internal sealed class ReadAheadReader(DbDataReader reader, IReadOnlyList<ReaderC
         if (disposing)
         {
             Close();
-            reader.Dispose();
+            if (!IsDrained)
+            {
+                reader.Dispose();
+            }
         }
     }
 
     public override async ValueTask DisposeAsync()
     {
         await CloseAsync().ConfigureAwait(false);
-        await reader.DisposeAsync().ConfigureAwait(false);
+        if (!IsDrained)
+        {
+            await reader.DisposeAsync().ConfigureAwait(false);
+        }
+
         await base.DisposeAsync().ConfigureAwait(false);
     }
 
