@@ -56,7 +56,7 @@ internal sealed class StockRetryAnalyzer : DiagnosticAnalyzer
         return before.Any(IsUseDbRetry) || After(provider).Any(IsUseDbRetry) || (Variable(builder) is { } variable && IsUsedElsewhere(variable, provider));
     }
 
-    /// <summary>Another statement on the same variable counts where both run: not in the two branches of an <c>if</c>.</summary>
+    /// <summary>Another call on the same variable counts where both run: not in the two branches of an <c>if</c>, a <c>switch</c> or a <c>?:</c>.</summary>
     private static bool IsUsedElsewhere(ISymbol builder, IInvocationOperation provider)
     {
         var here = Blocks(provider.Syntax);
@@ -127,6 +127,15 @@ internal sealed class StockRetryAnalyzer : DiagnosticAnalyzer
 
     /// <summary>The blocks around a call, the innermost first; a branch without braces is one as well.</summary>
     private static List<SyntaxNode> Blocks(SyntaxNode node)
-        => [.. node.Ancestors().Where(outer => outer is BlockSyntax or SwitchSectionSyntax or LambdaExpressionSyntax or CompilationUnitSyntax
-            || outer.Parent is ElseClauseSyntax || (outer.Parent as IfStatementSyntax)?.Statement == outer)];
+        => [.. node.AncestorsAndSelf().Where(outer
+            => outer is BlockSyntax or SwitchSectionSyntax or SwitchExpressionArmSyntax or LambdaExpressionSyntax or CompilationUnitSyntax || IsBranch(outer))];
+
+    private static bool IsBranch(SyntaxNode node)
+        => node.Parent switch
+        {
+            ElseClauseSyntax => true,
+            IfStatementSyntax branches => branches.Statement == node,
+            ConditionalExpressionSyntax branches => branches.WhenTrue == node || branches.WhenFalse == node,
+            _ => false,
+        };
 }

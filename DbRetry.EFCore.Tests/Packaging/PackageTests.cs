@@ -28,17 +28,17 @@ public class PackageTests
 
     private static readonly string[] Reported = ["DBR005"];
 
-    private static PackedLibrary? packed;
+    private static PackedLibrary? _packed;
 
     public required TestContext TestContext { get; set; }
 
-    private static PackedLibrary Packed => packed!;
+    private static PackedLibrary Packed => _packed!;
 
     [ClassInitialize]
-    public static async Task PackAsync(TestContext context) => packed = await PackedLibrary.CreateAsync(context.CancellationToken);
+    public static async Task PackAsync(TestContext context) => _packed = await PackedLibrary.CreateAsync(context.CancellationToken);
 
     [ClassCleanup]
-    public static void Remove() => packed?.Dispose();
+    public static void Remove() => _packed?.Dispose();
 
     [TestMethod]
     public void It_brings_EF_and_Npgsql_and_nothing_else()

@@ -32,7 +32,7 @@ internal sealed class HostConnectionInterceptor(
         log.Enter(AttemptPhase.Opening);
         try
         {
-            var wanted = targets.Wanted(route, RunningSave.IsAny(eventData.Context));
+            var wanted = targets.Wanted(route, RunningSave.IsAny(log.Connection?.Context));
             if (wanted.AfterOwnWrites)
             {
                 wanted = targets.After(wanted, positions.Read(npgsql, route, context.Settings!, log));
@@ -61,7 +61,7 @@ internal sealed class HostConnectionInterceptor(
         log.Enter(AttemptPhase.Opening);
         try
         {
-            var wanted = targets.Wanted(route, RunningSave.IsAny(eventData.Context));
+            var wanted = targets.Wanted(route, RunningSave.IsAny(log.Connection?.Context));
             if (wanted.AfterOwnWrites)
             {
                 var written = await positions.ReadAsync(npgsql, route, context.Settings!, log, cancellationToken).ConfigureAwait(false);
