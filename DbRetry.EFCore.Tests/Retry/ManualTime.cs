@@ -25,6 +25,15 @@ internal sealed class ManualTime : TimeProvider
         }
     }
 
+    /// <summary>So that a long test does not keep them all.</summary>
+    public void ForgetWaits()
+    {
+        lock (_lock)
+        {
+            _waits.Clear();
+        }
+    }
+
     public int Pending
     {
         get
