@@ -72,7 +72,7 @@ public sealed class PgBouncerTests
         => FaultPoint.AtCommit(committed ? FaultMoment.AfterProcessed : FaultMoment.BeforeForward, FaultAction.Cut);
 
     // What Npgsql's documentation advises for a pooler: no pool of its own that resets sessions that are not its own.
-    private static string Through(PgBouncer pooler, RetryBed bed)
+    private static string Through(LocalProgram pooler, RetryBed bed)
         => new NpgsqlConnectionStringBuilder(bed.Database.ConnectionString)
         {
             Host = "127.0.0.1",

@@ -7,11 +7,14 @@ namespace DbRetry.EFCore.Tests.Hosts;
 
 /// <summary>The primary goes, in earnest, while all wirings write: nobody sees an error, nothing is lost, nothing is there twice.</summary>
 [TestClass]
-public sealed class FailoverTests
+public sealed partial class FailoverTests
 {
     private static LocalCluster? _cluster;
+    private static MovingAddresses? _addresses;
+    private static string _sockets = string.Empty;
     private static string _database = string.Empty;
     private static IReadOnlyList<Wiring> _wirings = [];
+    private static IReadOnlyList<Wiring> _behind = [];
 
     public required TestContext TestContext { get; set; }
 
@@ -28,15 +31,25 @@ public sealed class FailoverTests
             return; // Each test says that it needs a cluster of its own.
         }
 
+        _sockets = Directory.CreateTempSubdirectory("dbr").FullName;
+        ServerAccount.Current.Own(_sockets);
         _cluster = await SharedCluster.OwnAsync(
-            new LocalClusterOptions { Nodes = 3, Synchronous = true, AccessRules = [$"host all {Wiring.Role} 127.0.0.1/32 scram-sha-256"] },
+            new LocalClusterOptions
+            {
+                Nodes = 3,
+                Synchronous = true,
+                Settings = new Dictionary<string, string> { ["unix_socket_directories"] = _sockets },
+                AccessRules = [$"host all {Wiring.Role} 127.0.0.1/32 scram-sha-256", "local all all trust"],
+            },
             context.CancellationToken);
         _database = await _cluster.CreateDatabaseAsync(cancellationToken: context.CancellationToken);
         await using var admin = await _cluster.AdminConnectionAsync(0, _database, context.CancellationToken);
         await admin.ExecuteAsync(
             $"{MarkerContext.Schema} create role {Wiring.Role} login password 'right'; grant all on markers to {Wiring.Role}", context.CancellationToken);
         await _cluster.WaitForReplayAsync(context.CancellationToken);
-        _wirings = Wiring.All(_cluster, _database);
+        _wirings = Wiring.All(_cluster, _database, _sockets);
+        _addresses = await MovingAddresses.StartAsync(_cluster, context.CancellationToken);
+        _behind = Wiring.Behind(_addresses.ConnectionStrings(_database));
     }
 
     [ClassCleanup]
@@ -47,12 +60,18 @@ public sealed class FailoverTests
             return;
         }
 
-        foreach (var wiring in _wirings)
+        foreach (var wiring in _wirings.Concat(_behind))
         {
             await wiring.DisposeAsync();
         }
 
+        if (_addresses is not null)
+        {
+            await _addresses.DisposeAsync();
+        }
+
         await _cluster.DisposeAsync();
+        Directory.Delete(_sockets, recursive: true);
     }
 
     [TestInitialize]
@@ -73,12 +92,7 @@ public sealed class FailoverTests
     [TestMethod]
     public async Task Each_wiring_writes_on_through_the_death_of_its_primary_and_applies_everything_once()
     {
-        await AssertNothingIsNoticedAsync(_wirings, writers: 2, async () =>
-        {
-            await Cluster.KillAsync(Cluster.PrimaryIndex, Cancellation);
-            await Task.Delay(300, Cancellation);
-            await Cluster.FailoverAsync(Cancellation);
-        });
+        await AssertNothingIsNoticedAsync(_wirings, writers: 2, FailOverAsync);
         foreach (var wiring in _wirings)
         {
             await wiring.AssertMappedAsync(Cancellation);
@@ -87,12 +101,7 @@ public sealed class FailoverTests
 
     [TestMethod]
     public async Task Eight_writers_on_a_plain_connection_string_write_on_through_the_death_of_their_primary()
-        => await AssertNothingIsNoticedAsync(_wirings.Take(1), writers: 8, async () =>
-        {
-            await Cluster.KillAsync(Cluster.PrimaryIndex, Cancellation);
-            await Task.Delay(300, Cancellation);
-            await Cluster.FailoverAsync(Cancellation);
-        });
+        => await AssertNothingIsNoticedAsync(_wirings.Take(1), writers: 8, FailOverAsync);
 
     [TestMethod]
     public async Task Writers_write_on_while_their_primary_becomes_a_standby()
@@ -121,6 +130,13 @@ public sealed class FailoverTests
             Assert.HasCount(1, found.Where(text => text == $"before {wiring} {async}"));
             Assert.HasCount(1, found.Where(text => text == $"after {wiring} {async}"));
         }
+    }
+
+    private async Task FailOverAsync()
+    {
+        await Cluster.KillAsync(Cluster.PrimaryIndex, Cancellation);
+        await Task.Delay(300, Cancellation);
+        await Cluster.FailoverAsync(Cancellation);
     }
 
     private async Task SwitchOverAsync()

@@ -6,8 +6,8 @@ using Npgsql;
 namespace DbRetry.EFCore.Tests.Hosts;
 
 /// <summary>A route to hosts that do not exist.</summary>
-internal sealed class FakeRoute(Cluster cluster, TimeSpan? poolTimeout = null)
-    : HostRoute(cluster, TargetSession.Any, poolTimeout ?? TimeSpan.FromSeconds(15))
+internal sealed class FakeRoute(Cluster cluster, TimeSpan? poolTimeout = null, TargetSession target = TargetSession.Any)
+    : HostRoute(cluster, target, poolTimeout ?? TimeSpan.FromSeconds(15))
 {
     /// <summary>The hosts whose pools were cleared, in that order.</summary>
     public List<int> Cleared { get; } = [];

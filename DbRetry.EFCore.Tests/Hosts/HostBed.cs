@@ -35,6 +35,9 @@ internal static class HostBed
         return (await query.ListAsync(async, cancellationToken)).Single();
     }
 
+    public static Task<bool> IsPrimaryAsync(this DbContext context, CancellationToken cancellationToken = default)
+        => context.Database.SqlQueryRaw<bool>("select not pg_is_in_recovery() as \"Value\"").SingleAsync(cancellationToken);
+
     /// <summary>The node of the cluster that answers.</summary>
     public static async Task<int> NodeAsync(this DbContext context, LocalCluster cluster, bool async, CancellationToken cancellationToken = default)
     {

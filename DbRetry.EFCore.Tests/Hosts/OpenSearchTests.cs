@@ -108,6 +108,19 @@ public sealed class OpenSearchTests
     }
 
     [TestMethod]
+    public void Idle_connections_to_a_single_host_are_dropped_when_it_does_not_fit_because_it_may_lead_elsewhere_by_now()
+    {
+        var asked = 0;
+        var bed = new OpenSearchBed(hosts: 1) { Answer = _ => asked++ < 2 ? Standby : Primary };
+        Assert.AreEqual(0, bed.Search(TargetSession.ReadWrite));
+        CollectionAssert.AreEqual(new[] { 0, 0 }, bed.Route.Cleared);
+
+        var several = new OpenSearchBed { Answer = host => host == 1 ? Primary : Standby };
+        several.Search(TargetSession.ReadWrite);
+        Assert.IsEmpty(several.Route.Cleared, "Others read from the standbys.");
+    }
+
+    [TestMethod]
     public void The_refusal_of_a_host_of_unknown_role_surfaces_as_itself_when_no_other_one_serves()
     {
         var error = OpenSearchBed.Server("28P01");

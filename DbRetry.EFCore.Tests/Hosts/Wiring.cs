@@ -29,7 +29,8 @@ internal sealed class Wiring : IAsyncDisposable
 
     public string Name { get; }
 
-    public static IReadOnlyList<Wiring> All(LocalCluster cluster, string database)
+    /// <summary>Those that name every node; the sockets of all are in one folder.</summary>
+    public static IReadOnlyList<Wiring> All(LocalCluster cluster, string database, string sockets)
     {
         var dsn = cluster.ConnectionString(database);
         var moody = Source(dsn, "moody").MapEnum<MarkerContext.Mood>().BuildMultiHost();
@@ -42,6 +43,7 @@ internal sealed class Wiring : IAsyncDisposable
         [
             new("connection string", null, false, builder => builder.UseNpgsql(dsn)),
             new("URI", null, false, builder => builder.UseNpgsql(HostBed.Uri(cluster, "target_session_attrs=read-write&application_name=uri", database))),
+            new("Unix sockets", null, false, builder => builder.UseNpgsql(Sockets(cluster, database, sockets))),
             new("data source", built, false, builder => builder.UseNpgsql(built)),
             new("multi-host data source", moody, true, builder => builder.UseNpgsql(moody, npgsql => npgsql.MapEnum<MarkerContext.Mood>())),
             new("WithTargetSession", wrapped, false, builder => builder.UseNpgsql(wrapped.WithTargetSession(TargetSessionAttributes.Primary))),
@@ -50,6 +52,24 @@ internal sealed class Wiring : IAsyncDisposable
                 $"{dsn};Username={Role};Application Name=configured",
                 npgsql => npgsql.ConfigureDataSource(source => source.UsePasswordProvider(_ => "right", (_, _) => ValueTask.FromResult("right"))))),
             new("periodic password", periodic, false, builder => builder.UseNpgsql(periodic)),
+            new("plugin", null, false, builder =>
+            {
+                builder.UseNpgsql($"{dsn};Username={Role};Application Name=plugin");
+                DataSourcePlugin.Add(builder, "right");
+            }),
+        ];
+    }
+
+    /// <summary>Those that name one address, behind which the nodes change.</summary>
+    public static IReadOnlyList<Wiring> Behind(IReadOnlyDictionary<string, string> addresses)
+    {
+        var single = Source(addresses["address"], "single").Build();
+        return
+        [
+            .. addresses.Select(address => new Wiring(address.Key, null, false, builder => builder.UseNpgsql(address.Value))),
+            new("single-host data source", single, false, builder => builder.UseNpgsql(single)),
+            new("MapEnum on one address", null, true, builder => builder.UseNpgsql(
+                $"{addresses["address"]};Application Name=map1", npgsql => npgsql.MapEnum<MarkerContext.Mood>())),
         ];
     }
 
@@ -75,6 +95,9 @@ internal sealed class Wiring : IAsyncDisposable
     public override string ToString() => Name;
 
     public ValueTask DisposeAsync() => _dataSource?.DisposeAsync() ?? ValueTask.CompletedTask;
+
+    private static string Sockets(LocalCluster cluster, string database, string folder)
+        => $"Host={string.Join(',', Enumerable.Range(0, cluster.NodeCount).Select(node => $"{folder}:{cluster.Port(node)}"))};Username=postgres;Database={database}";
 
     private static NpgsqlDataSourceBuilder Source(string dsn, string name) => new($"{dsn};Application Name={name}");
 }

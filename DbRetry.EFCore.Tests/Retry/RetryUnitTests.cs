@@ -214,6 +214,41 @@ public class RetryUnitTests
     }
 
     [TestMethod]
+    [DataRow(TargetSession.Any, true, true)]
+    [DataRow(TargetSession.Any, false, false)]
+    [DataRow(TargetSession.PreferPrimary, false, true)]
+    [DataRow(TargetSession.PreferStandby, true, false)]
+    [DataRow(TargetSession.ReadOnly, true, false)]
+    public void A_refused_write_makes_the_unit_wait_for_a_primary_where_one_was_expected(TargetSession target, bool hadPrimary, bool waits)
+    {
+        var cluster = FakeRoute.Hosts(1);
+        if (hadPrimary)
+        {
+            cluster.Saw(0, HostRole.Primary);
+        }
+
+        _log.Host = new HostRef(new FakeRoute(cluster, target: target), 0);
+        Assert.AreEqual(AfterFailure.Retry, After(Unit(), "read-only", "InTransaction"));
+        Assert.AreEqual(waits, _log.RequiresPrimary);
+        _log.BeginUnit(idempotent: false, requiresPrimary: false);
+        Assert.IsFalse(_log.RequiresPrimary, "The next unit is another one.");
+    }
+
+    [TestMethod]
+    [DataRow("loss", true)]
+    [DataRow("read-only", true)]
+    [DataRow("refused", false)]
+    [DataRow("conflict", false)]
+    public void After_a_loss_a_unit_believes_no_report_of_a_connection(string failure, bool proof)
+    {
+        _log.Host = Host("proof");
+        After(Unit(), failure, "InTransaction");
+        Assert.AreEqual(proof, _log.NeedsProof);
+        _log.EndUnit();
+        Assert.IsFalse(_log.NeedsProof);
+    }
+
+    [TestMethod]
     public void A_statement_that_ran_bare_is_not_run_again_once_it_has_started()
     {
         _log.IsBare = true;

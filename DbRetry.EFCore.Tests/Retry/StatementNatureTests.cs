@@ -118,4 +118,14 @@ public class StatementNatureTests
     [DataRow(CommandSource.LinqQuery, "commit", false)]
     public void what_may_end_a_transaction_behind_EF_is_recognised(CommandSource source, string sql, bool mayEnd)
         => Assert.AreEqual(mayEnd, StatementNature.MayEndTransaction(source, sql));
+
+    [TestMethod]
+    [DataRow(CommandSource.ExecuteSqlRaw, "set transaction READ ONLY", true)]
+    [DataRow(CommandSource.ExecuteSqlRaw, "set transaction_read_only to on", true)]
+    [DataRow(CommandSource.FromSqlQuery, "select set_config('transaction_read_only', 'on', true)", true)]
+    [DataRow(CommandSource.ExecuteSqlRaw, "update readers set n = 1", false)]
+    [DataRow(CommandSource.LinqQuery, "select \"ReadOnly\" from t", false)]
+    [DataRow(CommandSource.SaveChanges, "update t set read_only = true", false)]
+    public void what_may_make_a_transaction_read_only_is_recognised(CommandSource source, string sql, bool mayForbid)
+        => Assert.AreEqual(mayForbid, StatementNature.MayForbidWrites(source, sql));
 }

@@ -59,6 +59,9 @@ internal sealed class Cluster
     /// <summary>The host that was last seen to accept writes, or -1.</summary>
     internal int Primary => Volatile.Read(ref _primary);
 
+    /// <summary>Whether any of them was ever seen to accept writes.</summary>
+    internal bool HasHadPrimary => Volatile.Read(ref _latestPrimary) >= 0;
+
     internal int[] Candidates(TargetSession target, TimeProvider time, Random random)
         => CandidateOrder.Order(_knowledge, target, time.GetTimestamp(), random);
 

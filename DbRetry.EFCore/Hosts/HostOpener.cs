@@ -29,7 +29,7 @@ internal sealed class HostOpener(TimeProvider time, Random random)
                         route.Bind(connection, search.Host);
                         connection.Open();
                         var role = KnownRole(connection, route, search.Host);
-                        if (search.Accepts(search.Believes(role) ? role : Ask(connection, route, search.Host, settings))
+                        if (search.Accepts(search.Believes(role) ? role : Ask(connection, route, search.Host, settings, log))
                             && (wanted.ReadAfter is not { } position
                                 || search.Shows(position, PositionQueries.Replayed(connection, settings.HostTimeout))))
                         {
@@ -83,7 +83,7 @@ internal sealed class HostOpener(TimeProvider time, Random random)
                         var role = KnownRole(connection, route, search.Host);
                         if (search.Accepts(search.Believes(role)
                                 ? role
-                                : await AskAsync(connection, route, search.Host, settings, cancellationToken).ConfigureAwait(false))
+                                : await AskAsync(connection, route, search.Host, settings, log, cancellationToken).ConfigureAwait(false))
                             && (wanted.ReadAfter is not { } position
                                 || search.Shows(
                                     position,
@@ -122,18 +122,20 @@ internal sealed class HostOpener(TimeProvider time, Random random)
     private static HostRole? KnownRole(NpgsqlConnection connection, HostRoute route, int host)
         => HostRoles.Reported(connection) ?? route.Cluster.SessionRole(host, connection.ProcessID);
 
-    private static HostSighting Ask(NpgsqlConnection connection, HostRoute route, int host, RetrySettings settings)
+    private static HostSighting Ask(NpgsqlConnection connection, HostRoute route, int host, RetrySettings settings, AttemptLog log)
     {
         var sighting = HostRoles.Ask(connection, settings.HostTimeout);
         route.Cluster.NoteSession(host, connection.ProcessID, sighting.Role);
+        log.IsProvenPrimary = sighting.Role is HostRole.Primary;
         return sighting;
     }
 
     private static async Task<HostSighting> AskAsync(
-        NpgsqlConnection connection, HostRoute route, int host, RetrySettings settings, CancellationToken cancellationToken)
+        NpgsqlConnection connection, HostRoute route, int host, RetrySettings settings, AttemptLog log, CancellationToken cancellationToken)
     {
         var sighting = await HostRoles.AskAsync(connection, settings.HostTimeout, cancellationToken).ConfigureAwait(false);
         route.Cluster.NoteSession(host, connection.ProcessID, sighting.Role);
+        log.IsProvenPrimary = sighting.Role is HostRole.Primary;
         return sighting;
     }
 }

@@ -15,6 +15,12 @@ internal abstract class HostRoute(Cluster cluster, TargetSession target, TimeSpa
     /// <summary>Whether hosts can be probed apart from the connections of the application.</summary>
     internal virtual bool CanProbe => false;
 
+    /// <summary>
+    /// Whether a refused write means that the primary is elsewhere now, and not that somebody writes where only reads were wanted. One address may lead
+    /// to any server; it led to a primary before.
+    /// </summary>
+    internal bool ExpectsWrites => Target is TargetSession.PreferPrimary || (Target is TargetSession.Any && Cluster.HasHadPrimary);
+
     /// <summary>A host of <see cref="Cluster"/>, for messages.</summary>
     internal virtual string NameOf(int host) => Cluster.Hosts[host].ToString();
 

@@ -96,7 +96,8 @@ internal sealed class OpenSearch(HostRoute route, TargetSession target, RetrySet
     /// <summary>Whether what the open connection to <see cref="Host"/> reported may be believed; otherwise the server is to be asked.</summary>
     /// <remarks>A host that was not the primary until now has to tell its timeline: it may be one that was replaced and does not know it.</remarks>
     internal bool Believes(HostRole? reported)
-        => target.Believes(reported)
+        => !log.NeedsProof
+            && target.Believes(reported)
             && !(reported is HostRole.Primary && target.IsForPrimary() && route.Cluster.Primary != Host)
             && (target is TargetSession.Any || reported is not { } role || IsPlausible(role, route.Cluster[Host].Role));
 
@@ -118,6 +119,10 @@ internal sealed class OpenSearch(HostRoute route, TargetSession target, RetrySet
                 return true;
             case TargetSessionMatch.Acceptable:
                 _acceptable ??= Host;
+                break;
+            case TargetSessionMatch.Unfit when route.Cluster.Hosts.Length == 1:
+                // One address may lead to another server by now, and idle connections lead to where it led before.
+                route.ClearPool(Host);
                 break;
         }
 

@@ -67,6 +67,18 @@ internal sealed class AttemptLog : IResettableService
     /// </summary>
     internal bool? ServerIsReadOnly { get; set; }
 
+    /// <summary>Whether a statement of the application may have made its transaction read-only.</summary>
+    internal bool MayBeReadOnly { get; set; }
+
+    /// <summary>
+    /// Whether connections are to be asked what they lead to, whatever they report: one was lost, or took no writes. A pooler accepts connections while
+    /// it has no server, and reports what it heard from an earlier one.
+    /// </summary>
+    internal bool NeedsProof { get; private set; }
+
+    /// <summary>Whether this attempt's connection answered that it leads to a server which takes writes.</summary>
+    internal bool IsProvenPrimary { get; set; }
+
     /// <summary>EF's connection of this context; <see langword="null"/> until EF makes one.</summary>
     internal IRelationalConnection? Connection { get; set; }
 
@@ -89,6 +101,7 @@ internal sealed class AttemptLog : IResettableService
         IsIdempotent = idempotent;
         RequiresPrimary = requiresPrimary;
         FirstFailureAt = null;
+        NeedsProof = false;
     }
 
     internal void BeginAttempt()
@@ -100,6 +113,7 @@ internal sealed class AttemptLog : IResettableService
         LostSession = null;
         FailureInTransaction = null;
         ServerIsReadOnly = null;
+        IsProvenPrimary = false;
     }
 
     internal void BeginTransaction()
@@ -110,6 +124,7 @@ internal sealed class AttemptLog : IResettableService
         }
 
         MayHaveWritten = false;
+        MayBeReadOnly = false;
         Identity = null;
         FailureInTransaction = null;
     }
@@ -119,6 +134,7 @@ internal sealed class AttemptLog : IResettableService
         Enter(AttemptPhase.InTransaction);
         MayHaveWritten = MayHaveWritten || StatementNature.MayWrite(source, sql);
         HasWritten = HasWritten || MayHaveWritten;
+        MayBeReadOnly = MayBeReadOnly || StatementNature.MayForbidWrites(source, sql);
         if (Identity is not null && StatementNature.MayEndTransaction(source, sql))
         {
             Identity = null;
@@ -132,7 +148,11 @@ internal sealed class AttemptLog : IResettableService
         RequiresPrimary = false;
         FirstFailureAt = null;
         LeftBehind = null;
+        NeedsProof = false;
     }
+
+    /// <summary>From now on the running unit believes no report.</summary>
+    internal void DemandProof() => NeedsProof = true;
 
     internal void Failed(long timestamp) => FirstFailureAt ??= timestamp;
 

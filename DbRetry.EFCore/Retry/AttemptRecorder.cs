@@ -72,7 +72,10 @@ internal sealed class AttemptRecorder(AttemptLog log, AnswerWatch watch, TimePro
             log.FailureInTransaction = error;
             if (error.SqlState == PostgresErrorCodes.ReadOnlySqlTransaction)
             {
-                log.ServerIsReadOnly = HostRoles.Reported(connection) is { } role ? role is not HostRole.Primary : null;
+                // That it reports a primary may be what a pooler remembers.
+                log.ServerIsReadOnly = HostRoles.Reported(connection) is HostRole.Standby or HostRole.ReadOnlyPrimary ? true
+                    : log.IsProvenPrimary || log.MayBeReadOnly ? false
+                    : null;
             }
         }
     }

@@ -65,6 +65,12 @@ internal sealed class RetryUnit(RetrySettings settings, AttemptLog log, TimeProv
             if (_failure.Kind is FailureKind.LostConnection || _remedy is ReadOnlyHostRemedy.AnotherHost)
             {
                 host.Distrust();
+                log.DemandProof();
+            }
+
+            if (_failure.Kind is FailureKind.ReadOnlyHost && host.Route.ExpectsWrites)
+            {
+                log.RequirePrimary();
             }
         }
 

@@ -67,6 +67,12 @@ internal static class StatementNature
         return words.IsUnterminated;
     }
 
+    /// <summary>Whether the application may forbid its own transaction to write with it (<c>SET TRANSACTION READ ONLY</c> and its kin).</summary>
+    internal static bool MayForbidWrites(CommandSource source, string sql)
+        => source is not (CommandSource.LinqQuery or CommandSource.SaveChanges or CommandSource.ExecuteUpdate or CommandSource.ExecuteDelete)
+            && sql.Contains("read", StringComparison.OrdinalIgnoreCase)
+            && sql.Contains("only", StringComparison.OrdinalIgnoreCase);
+
     private static bool TextMayWrite(string sql, bool unknownFunctionsWrite)
     {
         var words = new SqlWords(sql);

@@ -156,13 +156,14 @@ internal sealed class OpenScopes(ContextSettings settings, AttemptLog log, Sessi
     }
 
     // Past EF: for its interceptors, and for the question of what was written, this is a part of BEGIN.
-    private static NpgsqlCommand? SetMode(IDbContextTransaction transaction, TransactionScopeMode mode)
+    private NpgsqlCommand? SetMode(IDbContextTransaction transaction, TransactionScopeMode mode)
     {
         if (mode is TransactionScopeMode.ReadWrite)
         {
             return null;
         }
 
+        log.MayBeReadOnly = true;
         var begun = (NpgsqlTransaction)transaction.GetDbTransaction();
         var command = begun.Connection!.CreateCommand();
         command.Transaction = begun;
