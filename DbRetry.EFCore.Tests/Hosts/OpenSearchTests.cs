@@ -1,4 +1,6 @@
+using System.Security.Authentication;
 using DbRetry.EFCore.Hosts;
+using Npgsql;
 
 namespace DbRetry.EFCore.Tests.Hosts;
 
@@ -105,6 +107,17 @@ public sealed class OpenSearchTests
         bed.Knows(Roles);
         Assert.AreSame(error, bed.Search(TargetSession.ReadWrite));
         Assert.DoesNotContain("-", bed.Steps);
+    }
+
+    [TestMethod]
+    public void A_host_whose_certificate_does_not_fit_is_named()
+    {
+        var handshake = new NpgsqlException("Exception while performing SSL handshake", new AuthenticationException("RemoteCertificateNameMismatch"));
+        var bed = new OpenSearchBed { Answer = host => host == 1 ? handshake : Standby };
+        var error = Assert.IsInstanceOfType<NpgsqlException>(bed.Search(TargetSession.ReadWrite));
+        Assert.AreEqual("b:5432: the TLS handshake failed: a certificate or a protocol version does not fit.", error.Message);
+        Assert.AreSame(handshake, error.InnerException);
+        Assert.AreSame(handshake, new OpenSearchBed(hosts: 1) { Answer = _ => handshake }.Search(TargetSession.Any), "A single host speaks for itself.");
     }
 
     [TestMethod]

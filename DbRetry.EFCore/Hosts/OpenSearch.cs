@@ -1,6 +1,8 @@
+using System.Security.Authentication;
 using DbRetry.EFCore.Hosts.Positions;
 using DbRetry.EFCore.Hosts.Probing;
 using DbRetry.EFCore.Retry;
+using Npgsql;
 
 namespace DbRetry.EFCore.Hosts;
 
@@ -164,7 +166,7 @@ internal sealed class OpenSearch(HostRoute route, TargetSession target, RetrySet
             // The host answered, and that counts unless it is one that must not serve this session anyway.
             if (route.Cluster[Host].Role is not { } role || target.Match(role) is not TargetSessionMatch.Unfit)
             {
-                _permanent ??= exception;
+                _permanent ??= Naming(exception, failure);
             }
 
             Note(failure.Reason, exception);
@@ -180,6 +182,12 @@ internal sealed class OpenSearch(HostRoute route, TargetSession target, RetrySet
             Note(failure.Reason, exception);
         }
     }
+
+    // What a failed handshake throws does not say whose certificate it was.
+    private Exception Naming(Exception exception, Failure failure)
+        => failure.Deciding is AuthenticationException && route.Cluster.Hosts.Length > 1
+            ? new NpgsqlException($"{route.NameOf(Host)}: {failure.Reason}.", exception)
+            : exception;
 
     // In the steady state there is nothing to order: a write goes to the host that took the last one.
     private int SteadyHost()

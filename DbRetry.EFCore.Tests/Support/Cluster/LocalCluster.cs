@@ -137,6 +137,7 @@ internal sealed partial class LocalCluster : IAsyncDisposable
         {
             var nodeFolder = Directory.CreateDirectory(Path.Combine(folder, $"n{i}")).FullName;
             ServerAccount.Current.Own(nodeFolder);
+            options.Prepare?.Invoke(i, nodeFolder);
             nodes[i] = new ClusterNode(binaries, nodeFolder, PortReservation.Take());
         }
         int[] ports = [.. nodes.Select(node => node.Port)];

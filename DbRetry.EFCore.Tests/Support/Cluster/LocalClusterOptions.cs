@@ -11,6 +11,9 @@ internal sealed record LocalClusterOptions
     /// <summary>Server settings of every node, on top of ours.</summary>
     public IReadOnlyDictionary<string, string> Settings { get; init; } = new Dictionary<string, string>();
 
+    /// <summary>Puts more files into the folder of each node, beside its data, before it is started.</summary>
+    public Action<int, string>? Prepare { get; init; }
+
     /// <summary>Lines of <c>pg_hba.conf</c> that go before "trust everybody on the loopback interface".</summary>
     public IReadOnlyList<string> AccessRules { get; init; } = [];
 }
