@@ -79,7 +79,7 @@ internal sealed class HostOpener(TimeProvider time, Random random)
                     try
                     {
                         route.Bind(connection, search.Host);
-                        await connection.OpenAsync(cancellationToken).ConfigureAwait(false);
+                        await AbandonedOpens.OpenAsync(connection, cancellationToken).ConfigureAwait(false);
                         var role = KnownRole(connection, route, search.Host);
                         if (search.Accepts(search.Believes(role)
                                 ? role
@@ -96,7 +96,11 @@ internal sealed class HostOpener(TimeProvider time, Random random)
                     }
                     catch (Exception exception)
                     {
-                        await connection.CloseAsync().ConfigureAwait(false);
+                        if (!AbandonedOpens.IsPending(connection))
+                        {
+                            await connection.CloseAsync().ConfigureAwait(false);
+                        }
+
                         search.Failed(exception);
                     }
 

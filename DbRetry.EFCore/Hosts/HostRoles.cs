@@ -1,4 +1,5 @@
 using System.Data.Common;
+using DbRetry.EFCore.Seams;
 using Npgsql;
 
 namespace DbRetry.EFCore.Hosts;
@@ -45,20 +46,34 @@ internal static class HostRoles
     }
 
     /// <inheritdoc cref="Ask(NpgsqlConnection, TimeSpan)"/>
+    /// <remarks>Npgsql would ask a host that does not answer to cancel, and block whoever cancels until that has failed.</remarks>
     internal static async Task<HostSighting> AskAsync(NpgsqlConnection connection, TimeSpan limit, CancellationToken cancellationToken)
+    {
+        using var breaking = cancellationToken.UnsafeRegister(static connection => ConnectorState.BreakSocket((NpgsqlConnection)connection!), connection);
+        try
+        {
+            return await AskAsync(connection, limit).ConfigureAwait(false);
+        }
+        catch (Exception exception) when (cancellationToken.IsCancellationRequested)
+        {
+            throw new OperationCanceledException(exception.Message, exception, cancellationToken);
+        }
+    }
+
+    private static async Task<HostSighting> AskAsync(NpgsqlConnection connection, TimeSpan limit)
     {
         if (MayTellTimeline(connection))
         {
             try
             {
-                return await AskAsync(connection, withTimeline: true, limit, cancellationToken).ConfigureAwait(false);
+                return await AskAsync(connection, withTimeline: true, limit).ConfigureAwait(false);
             }
             catch (PostgresException exception) when (IsRefusal(exception))
             {
             }
         }
 
-        return await AskAsync(connection, withTimeline: false, limit, cancellationToken).ConfigureAwait(false);
+        return await AskAsync(connection, withTimeline: false, limit).ConfigureAwait(false);
     }
 
     private static HostSighting Ask(NpgsqlConnection connection, bool withTimeline, TimeSpan limit)
@@ -69,16 +84,15 @@ internal static class HostRoles
         return Sighting(reader);
     }
 
-    private static async Task<HostSighting> AskAsync(
-        NpgsqlConnection connection, bool withTimeline, TimeSpan limit, CancellationToken cancellationToken)
+    private static async Task<HostSighting> AskAsync(NpgsqlConnection connection, bool withTimeline, TimeSpan limit)
     {
         var command = Command(connection, withTimeline, limit);
         await using (command.ConfigureAwait(false))
         {
-            var reader = await command.ExecuteReaderAsync(cancellationToken).ConfigureAwait(false);
+            var reader = await command.ExecuteReaderAsync(CancellationToken.None).ConfigureAwait(false);
             await using (reader.ConfigureAwait(false))
             {
-                await reader.ReadAsync(cancellationToken).ConfigureAwait(false);
+                await reader.ReadAsync(CancellationToken.None).ConfigureAwait(false);
                 return Sighting(reader);
             }
         }

@@ -3,6 +3,7 @@ using System.Data;
 using System.Data.Common;
 using DbRetry.EFCore.Buffering;
 using DbRetry.EFCore.Commits;
+using DbRetry.EFCore.Hosts;
 using DbRetry.EFCore.Hosts.Targets;
 using DbRetry.EFCore.Retry;
 using Microsoft.EntityFrameworkCore.Infrastructure;
@@ -70,14 +71,22 @@ internal sealed class ReopenRefusingConnection : NpgsqlRelationalConnection
     /// <summary>Whether the context asked for DbRetry.</summary>
     internal bool IsGuarded { get; }
 
+    private bool IsPending => IsGuarded && AbandonedOpens.IsPending((NpgsqlConnection)DbConnection);
+
     public override bool Open(bool errorsExpected = false)
     {
+        AbandonedOpens.WaitUntilFinished((NpgsqlConnection)DbConnection);
         BeforeOpen();
         return base.Open(errorsExpected);
     }
 
     public override Task<bool> OpenAsync(CancellationToken cancellationToken, bool errorsExpected = false)
     {
+        if (IsPending)
+        {
+            return OpenAfterwardsAsync(errorsExpected, cancellationToken);
+        }
+
         BeforeOpen();
         return base.OpenAsync(cancellationToken, errorsExpected);
     }
@@ -200,6 +209,44 @@ internal sealed class ReopenRefusingConnection : NpgsqlRelationalConnection
 
     /// <summary>Whether it is this one that the application passed in.</summary>
     internal bool IsGiven(DbConnection connection) => ReferenceEquals(_given, connection);
+
+    protected override void CloseDbConnection()
+    {
+        if (!IsPending)
+        {
+            base.CloseDbConnection();
+        }
+    }
+
+    protected override Task CloseDbConnectionAsync() => IsPending ? Task.CompletedTask : base.CloseDbConnectionAsync();
+
+    protected override void DisposeDbConnection()
+    {
+        if (IsPending)
+        {
+            AbandonedOpens.DisposeWhenFinished((NpgsqlConnection)DbConnection);
+            return;
+        }
+
+        base.DisposeDbConnection();
+    }
+
+    protected override ValueTask DisposeDbConnectionAsync()
+    {
+        if (IsPending)
+        {
+            AbandonedOpens.DisposeWhenFinished((NpgsqlConnection)DbConnection);
+            return ValueTask.CompletedTask;
+        }
+
+        return base.DisposeDbConnectionAsync();
+    }
+
+    private async Task<bool> OpenAfterwardsAsync(bool errorsExpected, CancellationToken cancellationToken)
+    {
+        await AbandonedOpens.FinishedAsync((NpgsqlConnection)DbConnection).WaitAsync(cancellationToken).ConfigureAwait(false);
+        return await OpenAsync(cancellationToken, errorsExpected).ConfigureAwait(false);
+    }
 
     // A failure while EF reads a result into its buffer raises no event at all (EFCore.Relational/Storage/RelationalCommand.cs, ExecuteReader); this is
     // where EF cleans up after it, and the last moment at which the connection shows that it broke.
