@@ -116,6 +116,7 @@ internal sealed class CommitVerifier(
         connection.Open();
         if (ReadIncarnation(connection) is not { } server)
         {
+            route.LeadsAstray(host);
             return new(Name(host), null, XidStatus.Forgotten);
         }
 
@@ -131,6 +132,7 @@ internal sealed class CommitVerifier(
             await connection.OpenAsync(cancellationToken).ConfigureAwait(false);
             if (await ReadIncarnationAsync(connection, cancellationToken).ConfigureAwait(false) is not { } server)
             {
+                route.LeadsAstray(host);
                 return new(Name(host), null, XidStatus.Forgotten);
             }
 

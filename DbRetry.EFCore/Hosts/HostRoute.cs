@@ -33,6 +33,17 @@ internal abstract class HostRoute(Cluster cluster, TargetSession target, TimeSpa
 
     /// <summary>Drops the idle connections to a host: they went down with the one that was lost.</summary>
     internal abstract void ClearPool(int host);
+
+    /// <summary>
+    /// A host has another role than the wanted one. A single address may lead to another server by now, and idle connections lead to where it led before.
+    /// </summary>
+    internal void LeadsAstray(int host)
+    {
+        if (Cluster.Hosts.Length == 1)
+        {
+            ClearPool(host);
+        }
+    }
 }
 
 /// <summary>A host as one route reaches it.</summary>

@@ -122,9 +122,8 @@ internal sealed class OpenSearch(HostRoute route, TargetSession target, RetrySet
             case TargetSessionMatch.Acceptable:
                 _acceptable ??= Host;
                 break;
-            case TargetSessionMatch.Unfit when route.Cluster.Hosts.Length == 1:
-                // One address may lead to another server by now, and idle connections lead to where it led before.
-                route.ClearPool(Host);
+            case TargetSessionMatch.Unfit:
+                route.LeadsAstray(Host);
                 break;
         }
 
