@@ -1,4 +1,5 @@
 using DbRetry.EFCore.Retry;
+using Microsoft.Extensions.Logging;
 
 namespace DbRetry.EFCore;
 
@@ -12,6 +13,7 @@ public sealed class DbRetryOptions
     internal const string DefaultWitnessTable = "dbretry_commits";
 
     private int? _maxRetryCount;
+    private HashSet<string> _retriableSqlStates = new(StringComparer.Ordinal);
 
     /// <summary>
     /// How often a unit is run again after its first attempt failed in a way that is safe and useful to repeat. 0 turns retries off.
@@ -115,7 +117,7 @@ public sealed class DbRetryOptions
 
     /// <summary>SQLSTATEs that are retried although the built-in table calls them permanent. 40003 and 08007, which say that the outcome is unknown, never are.</summary>
     /// <value>Empty.</value>
-    public ISet<string> RetriableSqlStates { get; } = new HashSet<string>(StringComparer.Ordinal);
+    public ISet<string> RetriableSqlStates => _retriableSqlStates;
 
     /// <summary>
     /// Decides about an exception before the built-in table does: <see langword="true"/> retries, <see langword="false"/> gives up,
@@ -124,4 +126,50 @@ public sealed class DbRetryOptions
     /// </summary>
     /// <value><see langword="null"/>: the table decides.</value>
     public Func<Exception, bool?>? ShouldRetry { get; set; }
+
+    /// <summary>Called when an attempt failed and its unit is going to run again. It holds up the unit; what it throws is logged and goes no further.</summary>
+    /// <value><see langword="null"/>.</value>
+    public Action<RetryEvent>? OnRetry { get; set; }
+
+    /// <summary>
+    /// The asynchronous form of <see cref="OnRetry"/>, awaited by asynchronous operations after that. Synchronous operations do not call it: they could only
+    /// block a thread.
+    /// </summary>
+    /// <value><see langword="null"/>.</value>
+    public Func<RetryEvent, CancellationToken, ValueTask>? OnRetryAsync { get; set; }
+
+    /// <summary>
+    /// Called when another host than before was found to be the primary, by the first context with this callback that connects afterwards: once per failover
+    /// and process, however many contexts share it. What it throws is logged and goes no further.
+    /// </summary>
+    /// <value><see langword="null"/>.</value>
+    public Action<FailoverEvent>? OnFailover { get; set; }
+
+    /// <summary>
+    /// The asynchronous form of <see cref="OnFailover"/>, awaited by the first asynchronous operation that connects afterwards; synchronous ones do not call it.
+    /// </summary>
+    /// <value><see langword="null"/>.</value>
+    public Func<FailoverEvent, CancellationToken, ValueTask>? OnFailoverAsync { get; set; }
+
+    /// <summary>
+    /// Called when a connection was lost during COMMIT and the cluster was asked what became of the transaction, whatever the outcome, before the unit goes
+    /// on. What it throws is logged and goes no further.
+    /// </summary>
+    /// <value><see langword="null"/>.</value>
+    public Action<DoubtEvent>? OnDoubtResolved { get; set; }
+
+    /// <summary>The asynchronous form of <see cref="OnDoubtResolved"/>, awaited by asynchronous operations; synchronous ones do not call it.</summary>
+    /// <value><see langword="null"/>.</value>
+    public Func<DoubtEvent, CancellationToken, ValueTask>? OnDoubtResolvedAsync { get; set; }
+
+    /// <summary>Where <see cref="DbRetryPolicy"/> logs. A context logs where EF Core does, whatever is said here.</summary>
+    /// <value><see langword="null"/>: nowhere.</value>
+    public ILoggerFactory? LoggerFactory { get; set; }
+
+    internal DbRetryOptions Copy()
+    {
+        var copy = (DbRetryOptions)MemberwiseClone();
+        copy._retriableSqlStates = new HashSet<string>(_retriableSqlStates, StringComparer.Ordinal);
+        return copy;
+    }
 }

@@ -34,7 +34,9 @@ public static class DbRetryPolicy
             run.Begin();
             try
             {
-                return work();
+                var result = work();
+                run.Succeeded();
+                return result;
             }
             catch (Exception exception)
             {
@@ -90,7 +92,9 @@ public static class DbRetryPolicy
             run.Begin();
             try
             {
-                return await work(cancellationToken).ConfigureAwait(true);
+                var result = await work(cancellationToken).ConfigureAwait(true);
+                run.Succeeded();
+                return result;
             }
             catch (Exception exception)
             {

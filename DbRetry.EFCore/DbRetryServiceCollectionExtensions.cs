@@ -1,6 +1,8 @@
+using System.Diagnostics;
 using DbRetry.EFCore;
 using DbRetry.EFCore.Commits;
 using DbRetry.EFCore.Commits.Witness;
+using DbRetry.EFCore.Diagnostics;
 using DbRetry.EFCore.Hosts;
 using DbRetry.EFCore.Hosts.Positions;
 using DbRetry.EFCore.Hosts.Silence;
@@ -8,6 +10,7 @@ using DbRetry.EFCore.Hosts.Targets;
 using DbRetry.EFCore.Retry;
 using DbRetry.EFCore.Retry.Contention;
 using DbRetry.EFCore.Retry.Fencing;
+using DbRetry.EFCore.Retry.Reporting;
 using DbRetry.EFCore.Seams;
 using DbRetry.EFCore.Transactions;
 using Microsoft.EntityFrameworkCore;
@@ -15,6 +18,7 @@ using Microsoft.EntityFrameworkCore.Diagnostics;
 using Microsoft.EntityFrameworkCore.Infrastructure;
 using Microsoft.EntityFrameworkCore.Storage;
 using Microsoft.Extensions.DependencyInjection.Extensions;
+using Microsoft.Extensions.Logging;
 
 namespace Microsoft.Extensions.DependencyInjection;
 
@@ -39,6 +43,8 @@ public static class DbRetryServiceCollectionExtensions
         services.TryAddSingleton<AdmissionGates>();
         services.TryAddSingleton<WitnessUpkeep>();
         services.TryAddScoped<ContextSettings>();
+        services.TryAddSingleton<EventDefinitions>();
+        services.TryAddScoped(EventReporter);
         services.TryAddScoped<AttemptLog>();
         services.TryAddScoped<AnswerWatch>();
         services.TryAddScoped<SessionTargets>();
@@ -63,4 +69,11 @@ public static class DbRetryServiceCollectionExtensions
         services.Replace(ServiceDescriptor.Scoped<IDiagnosticsLogger<DbLoggerCategory.Update>, SavingLogger>());
         return services.ReplaceProviderInternals();
     }
+
+    private static EventReporter EventReporter(IServiceProvider provider)
+        => new(category => new ContextEventLogger(
+            provider.GetRequiredService<ILoggerFactory>().CreateLogger(category),
+            provider.GetRequiredService<EventDefinitions>(),
+            provider.GetRequiredService<IDbContextLogger>(),
+            provider.GetRequiredService<DiagnosticSource>()));
 }

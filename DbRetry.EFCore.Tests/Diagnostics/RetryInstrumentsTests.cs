@@ -1,6 +1,5 @@
 using System.Diagnostics;
 using DbRetry.EFCore.Diagnostics;
-using DbRetry.EFCore.Hosts;
 using DbRetry.EFCore.Retry.Contention;
 using DbRetry.EFCore.Tests.Hosts;
 using DbRetry.EFCore.Tests.Retry;
@@ -90,13 +89,76 @@ public sealed class RetryInstrumentsTests
         cluster.Saw(2, HostRole.Primary);
         cluster.Saw(2, HostRole.Primary);
 
+        Assert.AreEqual(1, Points(metrics, "dbretry.failover.duration").Single().GetHistogramCount());
         var failover = Points(metrics, "dbretry.failovers").Single();
         Assert.AreEqual(1, failover.GetSumLong());
         Assert.AreEqual("server.address=c, server.port=5432", Tags(failover));
     }
 
     [TestMethod]
-    public async Task The_time_in_the_queue_is_measured()
+    public void A_host_that_changes_its_role_is_counted()
+    {
+        var cluster = FakeRoute.Hosts(3);
+        using var metrics = Listen();
+
+        cluster.Saw(1, HostRole.Standby);
+        cluster.Forget(1);
+        cluster.Saw(1, HostRole.Standby);
+        Assert.IsEmpty(Points(metrics, "dbretry.host.role_changes"), "It has the same role as before.");
+        cluster.Saw(1, HostRole.Primary);
+
+        var change = Points(metrics, "dbretry.host.role_changes").Single();
+        Assert.AreEqual(1, change.GetSumLong());
+        Assert.AreEqual("dbretry.host.role=primary, server.address=b, server.port=5432", Tags(change));
+    }
+
+    [TestMethod]
+    [DataRow(false)]
+    [DataRow(true)]
+    public async Task Attempts_are_counted_whether_they_succeed_or_not(bool async)
+    {
+        await using var bed = await RetryBed.CreateAsync(Cancellation);
+        await using var context = bed.Context();
+        using var metrics = Listen();
+
+        await ConflictOnceAsync(context, async);
+
+        Assert.AreEqual(2, Points(metrics, "dbretry.attempts").Single().GetSumLong());
+    }
+
+    [TestMethod]
+    [DataRow(false)]
+    [DataRow(true)]
+    public async Task A_wait_for_a_host_is_measured_and_its_probes_are_counted(bool async)
+    {
+        await using var bed = await RetryBed.CreateAsync(Cancellation);
+        await using var context = bed.Context(options => options.FailoverTimeout = TimeSpan.FromMilliseconds(300));
+        bed.Proxy.RefuseConnections();
+        using var metrics = Listen();
+
+        await Assert.ThrowsAsync<Exception>(() => context.Counters.CountAsync(async));
+
+        Assert.IsGreaterThanOrEqualTo(1, Points(metrics, "dbretry.host.wait.duration").Single().GetHistogramCount());
+        var probes = Points(metrics, "dbretry.probes").Single();
+        Assert.IsGreaterThanOrEqualTo(1, probes.GetSumLong());
+        Assert.AreEqual($"dbretry.probe.outcome=failed, server.address=127.0.0.1, server.port={bed.Proxy.Port}", Tags(probes));
+    }
+
+    [TestMethod]
+    public async Task A_unit_that_is_given_up_for_the_budget_is_counted()
+    {
+        await using var bed = await RetryBed.CreateAsync(Cancellation);
+        await using var context = bed.Context(options => options.RetryBudget = 1);
+        await context.Counters.CountAsync(async: true);
+        using var metrics = Listen();
+
+        await Assert.ThrowsAsync<Exception>(() => context.FailAsync(async: true, "57P02"));
+
+        Assert.AreEqual(1, Points(metrics, "dbretry.retry_budget.exhausted").Single().GetSumLong());
+    }
+
+    [TestMethod]
+    public async Task The_queue_and_the_time_in_it_are_measured()
     {
         var time = new ManualTime();
         var gate = new AdmissionGate(time);
@@ -104,11 +166,13 @@ public sealed class RetryInstrumentsTests
         using var metrics = Listen();
 
         var second = gate.EnterAsync(AdmissionRank.Loser, Cancellation);
+        Assert.AreEqual(1, Points(metrics, "dbretry.queue.length").Single().GetSumLong());
         time.Advance(TimeSpan.FromSeconds(2));
         gate.Leave(wasAlone: true, conflict: false);
         await second;
 
         Assert.AreEqual(2, Points(metrics, "dbretry.queue.duration").Single().GetHistogramSum());
+        Assert.AreEqual(0, Points(metrics, "dbretry.queue.length").Single().GetSumLong());
     }
 
     [TestMethod]

@@ -1,4 +1,3 @@
-using DbRetry.EFCore.Hosts;
 
 namespace DbRetry.EFCore.Tests.Hosts;
 

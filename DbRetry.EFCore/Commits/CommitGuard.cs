@@ -3,6 +3,7 @@ using DbRetry.EFCore.Commits.Witness;
 using DbRetry.EFCore.Hosts;
 using DbRetry.EFCore.Hosts.Silence;
 using DbRetry.EFCore.Retry;
+using DbRetry.EFCore.Retry.Reporting;
 using DbRetry.EFCore.Seams;
 using Npgsql;
 
@@ -10,7 +11,7 @@ namespace DbRetry.EFCore.Commits;
 
 /// <summary>Commits, and when the answer is lost, finds out what it was.</summary>
 internal sealed class CommitGuard(
-    ContextSettings context, AttemptLog log, AnswerWatch watch, WitnessUpkeep witnesses, TimeProvider time, Random random)
+    ContextSettings context, AttemptLog log, AnswerWatch watch, WitnessUpkeep witnesses, EventReporter reporter, TimeProvider time, Random random)
 {
     /// <summary>How long a cancelled caller is kept waiting for the outcome of a COMMIT that was sent already.</summary>
     internal static readonly TimeSpan CancellationGrace = TimeSpan.FromSeconds(2);
@@ -42,7 +43,9 @@ internal sealed class CommitGuard(
         }
         catch (Exception exception) when (IsInDoubt(connection, exception))
         {
-            Conclude(proof!, Verifier(connection, proof, exception).Verify(), exception);
+            var answer = Verifier(connection, proof, exception).Verify();
+            reporter.DoubtResolved(Settings, Doubt(proof!, answer));
+            Conclude(proof!, answer, exception);
         }
 
         log.Enter(AttemptPhase.None);
@@ -65,6 +68,7 @@ internal sealed class CommitGuard(
         catch (Exception exception) when (IsInDoubt(connection, exception))
         {
             var answer = await VerifyAsync(Verifier(connection, proof, exception), cancellationToken).ConfigureAwait(false);
+            await reporter.DoubtResolvedAsync(Settings, Doubt(proof!, answer), cancellationToken).ConfigureAwait(false);
             if (answer.Verdict is CommitVerdict.NotCommitted)
             {
                 log.Enter(AttemptPhase.InTransaction);
@@ -270,6 +274,7 @@ internal sealed class CommitGuard(
 
         if (proof is null)
         {
+            reporter.OutcomeUnknown(log.Host?.ToString());
             throw new CommitOutcomeUnknownException(log.Host?.ToString(), exception);
         }
 
@@ -277,6 +282,9 @@ internal sealed class CommitGuard(
         host.Distrust();
         return new CommitVerifier(proof, host.Route, connection, Settings, time, random, since);
     }
+
+    private DoubtEvent Doubt(ICommitProof proof, CommitAnswer answer)
+        => new(log.Host?.ToString(), answer.Outcome, proof.Xid, answer.Duration, answer.Answers);
 
     private void Conclude(ICommitProof proof, CommitAnswer answer, Exception exception)
     {

@@ -194,6 +194,7 @@ internal sealed class CommitVerifier(
             route.Cluster.Saw(host, new HostSighting(HostRole.Primary, server.History));
         }
 
+        var duration = time.GetElapsedTime(_askedAt);
         RetryInstruments.Verified(
             inquiry.Verdict switch
             {
@@ -201,8 +202,8 @@ internal sealed class CommitVerifier(
                 CommitVerdict.NotCommitted => "not_committed",
                 _ => "unknown",
             },
-            time.GetElapsedTime(_askedAt));
-        return new(inquiry.Verdict, inquiry.Answers);
+            duration);
+        return new(inquiry.Verdict, inquiry.Answers, duration);
     }
 
     private void Failed(CommitInquiry inquiry, Exception exception)
@@ -222,4 +223,13 @@ internal sealed class CommitVerifier(
 }
 
 /// <summary>What the inquiry found, and what the hosts said.</summary>
-internal readonly record struct CommitAnswer(CommitVerdict Verdict, string Answers);
+internal readonly record struct CommitAnswer(CommitVerdict Verdict, string Answers, TimeSpan Duration = default)
+{
+    internal CommitOutcome Outcome
+        => Verdict switch
+        {
+            CommitVerdict.Committed => CommitOutcome.Committed,
+            CommitVerdict.NotCommitted => CommitOutcome.NotCommitted,
+            _ => CommitOutcome.Unknown,
+        };
+}

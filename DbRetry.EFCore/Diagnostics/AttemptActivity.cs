@@ -6,10 +6,11 @@ namespace DbRetry.EFCore.Diagnostics;
 /// <summary>One attempt of a unit in a trace, with the commands that it ran below it.</summary>
 internal static class AttemptActivity
 {
-    /// <summary>Nothing, while nobody listens.</summary>
+    /// <summary>Counts the attempt, and traces it where somebody listens.</summary>
     /// <param name="failed">How many attempts of the unit have failed before.</param>
     internal static Activity? Start(int failed)
     {
+        RetryInstruments.Attempted();
         if (!RetryInstruments.Activities.HasListeners())
         {
             return null;

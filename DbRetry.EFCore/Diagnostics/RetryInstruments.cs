@@ -15,6 +15,9 @@ internal static class RetryInstruments
 
     private static readonly Meter Meter = new(SourceName, Version);
 
+    private static readonly Counter<long> AttemptCount = Meter.CreateCounter<long>(
+        "dbretry.attempts", "{attempt}", "Attempts that began, first ones and retries.");
+
     private static readonly Counter<long> RetryCount = Meter.CreateCounter<long>(
         "dbretry.retries", "{retry}", "Attempts that failed and were followed by another one.");
 
@@ -33,12 +36,32 @@ internal static class RetryInstruments
     private static readonly Counter<long> AbandonedCount = Meter.CreateCounter<long>(
         "dbretry.commands.abandoned", "{command}", "Commands that were given up because their host had fallen silent or had been replaced.");
 
+    private static readonly Histogram<double> FailoverTime = Meter.CreateHistogram<double>(
+        "dbretry.failover.duration", "s", "How long this process was without a primary until another host was found to be the primary.");
+
+    private static readonly Counter<long> RoleChangeCount = Meter.CreateCounter<long>(
+        "dbretry.host.role_changes", "{change}", "How often a host was found in another role than before.");
+
+    private static readonly Histogram<double> HostWaitTime = Meter.CreateHistogram<double>(
+        "dbretry.host.wait.duration", "s", "How long was waited for a host that fits while none did.");
+
+    private static readonly Counter<long> ProbeCount = Meter.CreateCounter<long>(
+        "dbretry.probes", "{probe}", "Connections that were made to find out whether a host fits, while somebody waited for one.");
+
+    private static readonly Counter<long> BudgetExhaustedCount = Meter.CreateCounter<long>(
+        "dbretry.retry_budget.exhausted", "{unit}", "Units that were given up because the retry budget of their cluster was used up.");
+
+    private static readonly UpDownCounter<long> QueueLength = Meter.CreateUpDownCounter<long>(
+        "dbretry.queue.length", "{attempt}", "Attempts that wait in a queue of units that lose conflicts to each other.");
+
     private static readonly Histogram<double> QueueTime = Meter.CreateHistogram<double>(
         "dbretry.queue.duration", "s", "How long an attempt waited in the queue of units that lose conflicts to each other.");
 
     private static string? Version => typeof(RetryInstruments).Assembly.GetName().Version?.ToString(3);
 
     internal static ActivitySource Activities { get; } = new(SourceName, Version);
+
+    internal static void Attempted() => AttemptCount.Add(1);
 
     internal static void Retried(string kind, string? sqlState, TimeSpan delay)
     {
@@ -71,19 +94,41 @@ internal static class RetryInstruments
     internal static void Verified(string verdict, TimeSpan duration)
         => VerificationTime.Record(duration.TotalSeconds, new KeyValuePair<string, object?>("dbretry.commit.verdict", verdict));
 
-    internal static void FailedOver(string host, int port)
-        => FailoverCount.Add(
-            1,
-            new KeyValuePair<string, object?>("server.address", host),
-            new KeyValuePair<string, object?>("server.port", port));
+    /// <param name="host">The new primary.</param>
+    /// <param name="port">Its port.</param>
+    /// <param name="duration">Without a primary; zero if nobody noticed that the old one was gone.</param>
+    internal static void FailedOver(string host, int port, TimeSpan duration)
+    {
+        FailoverCount.Add(1, Address(host), Port(port));
+        FailoverTime.Record(duration.TotalSeconds, Address(host), Port(port));
+    }
+
+    internal static void RoleChanged(string host, int port, string role)
+        => RoleChangeCount.Add(1, Address(host), Port(port), new KeyValuePair<string, object?>("dbretry.host.role", role));
+
+    internal static void Waited(TimeSpan duration) => HostWaitTime.Record(duration.TotalSeconds);
+
+    internal static void Probed(string host, int port, bool answered)
+    {
+        if (ProbeCount.Enabled)
+        {
+            ProbeCount.Add(1, Address(host), Port(port), new KeyValuePair<string, object?>("dbretry.probe.outcome", answered ? "answered" : "failed"));
+        }
+    }
+
+    internal static void BudgetExhausted() => BudgetExhaustedCount.Add(1);
 
     internal static void GaveUp(string host, int port, int commands)
-        => AbandonedCount.Add(
-            commands,
-            new KeyValuePair<string, object?>("server.address", host),
-            new KeyValuePair<string, object?>("server.port", port));
+        => AbandonedCount.Add(commands, Address(host), Port(port));
 
     internal static void Queued(TimeSpan duration) => QueueTime.Record(duration.TotalSeconds);
+
+    /// <summary>Somebody has joined a queue, or left it.</summary>
+    internal static void QueueGrew(int by) => QueueLength.Add(by);
+
+    private static KeyValuePair<string, object?> Address(string host) => new("server.address", host);
+
+    private static KeyValuePair<string, object?> Port(int port) => new("server.port", port);
 
     private static TagList Failure(string kind, string? sqlState)
     {

@@ -1,6 +1,5 @@
 using System.Collections.Concurrent;
 using System.Collections.Immutable;
-using DbRetry.EFCore.Diagnostics;
 using DbRetry.EFCore.Dsn;
 using DbRetry.EFCore.Hosts.Probing;
 using DbRetry.EFCore.Hosts.Silence;
@@ -29,7 +28,6 @@ internal sealed class Cluster
     private readonly long[] _lookAt;
     private ServerTimeline? _newestTimeline;
     private int _primary = -1;
-    private int _latestPrimary = -1;
 
     internal Cluster(ImmutableArray<HostEndpoint> hosts)
     {
@@ -41,6 +39,7 @@ internal sealed class Cluster
         Array.Fill(_lookAt, long.MinValue);
         Prober = new HostProber(this);
         Watch = new SilenceWatch(this);
+        News = new HostNews(hosts);
     }
 
     internal ImmutableArray<HostEndpoint> Hosts { get; }
@@ -53,6 +52,9 @@ internal sealed class Cluster
 
     /// <summary>Notices hosts that have fallen silent under commands that wait for their answers.</summary>
     internal SilenceWatch Watch { get; }
+
+    /// <summary>What is new, for those who log and measure.</summary>
+    internal HostNews News { get; }
 
     internal HostKnowledge this[int host] => Volatile.Read(ref _knowledge[host]);
 
@@ -78,6 +80,7 @@ internal sealed class Cluster
         if (known.AvoidUntil is not null || known.Role != role || known.Timeline != timeline)
         {
             Volatile.Write(ref _knowledge[host], new(role, timeline, null, false));
+            News.Saw(host, role);
         }
 
         if (role is HostRole.Primary)
@@ -85,15 +88,12 @@ internal sealed class Cluster
             if (Primary != host && IsThePrimary(host, timeline))
             {
                 Volatile.Write(ref _primary, host);
-                if (Interlocked.Exchange(ref _latestPrimary, host) is >= 0 and var before && before != host)
-                {
-                    RetryInstruments.FailedOver(Hosts[host].Host, Hosts[host].Port);
-                }
+                News.FoundPrimary(host);
             }
         }
         else
         {
-            Interlocked.CompareExchange(ref _primary, -1, host);
+            ForgetPrimary(host);
         }
 
         Prober.Seen(role);
@@ -150,7 +150,10 @@ internal sealed class Cluster
 
     /// <summary>The host could not be reached.</summary>
     internal void Failed(int host, bool stalled, TimeProvider time)
-        => Forget(host, new(null, null, Until(stalled ? StallPenalty : RefusalPenalty, time), stalled));
+    {
+        Forget(host, new(null, null, Until(stalled ? StallPenalty : RefusalPenalty, time), stalled));
+        News.Failed(host);
+    }
 
     /// <summary>A connection to the host was lost, or it refused a write: what was known of it may no longer hold, except that it does not answer.</summary>
     internal void Forget(int host) => Forget(host, this[host] with { Role = null, Timeline = null });
@@ -190,15 +193,24 @@ internal sealed class Cluster
             if (known.Timeline?.IsSupersededBy(newest) == true && known.Role is not HostRole.SupersededPrimary)
             {
                 Interlocked.CompareExchange(ref _knowledge[host], known with { Role = HostRole.SupersededPrimary }, known);
-                Interlocked.CompareExchange(ref _primary, -1, host);
+                ForgetPrimary(host);
+                News.Saw(host, HostRole.SupersededPrimary);
             }
+        }
+    }
+
+    private void ForgetPrimary(int host)
+    {
+        if (Interlocked.CompareExchange(ref _primary, -1, host) == host)
+        {
+            News.LostPrimary();
         }
     }
 
     private void Forget(int host, HostKnowledge knowledge)
     {
         Volatile.Write(ref _knowledge[host], knowledge);
-        Interlocked.CompareExchange(ref _primary, -1, host);
+        ForgetPrimary(host);
         if (!_sessionRoles.IsEmpty)
         {
             _sessionRoles.Clear();

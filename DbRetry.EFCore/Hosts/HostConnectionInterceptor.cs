@@ -3,6 +3,7 @@ using System.Runtime.CompilerServices;
 using DbRetry.EFCore.Hosts.Positions;
 using DbRetry.EFCore.Hosts.Targets;
 using DbRetry.EFCore.Retry;
+using DbRetry.EFCore.Retry.Reporting;
 using DbRetry.EFCore.Seams;
 using Microsoft.EntityFrameworkCore.Diagnostics;
 using Npgsql;
@@ -12,14 +13,18 @@ namespace DbRetry.EFCore.Hosts;
 /// <summary>Opens EF's connections itself, by rewriting their connection string to one host of the cluster after the other.</summary>
 /// <remarks><see cref="AttemptConnectionLogger"/> calls it, behind the application's interceptors. It does not look at the data of the event.</remarks>
 internal sealed class HostConnectionInterceptor(
-    ContextSettings context, AttemptLog log, SessionTargets targets, HostOpener opener, PositionReader positions) : DbConnectionInterceptor
+    ContextSettings context, AttemptLog log, SessionTargets targets, HostOpener opener, PositionReader positions, EventReporter reporter)
+    : DbConnectionInterceptor
 {
     // EF opens the same connection object many times, and after the first time its connection string is one host's and lacks the password
     // (ServerBehavior/PasswordHidingTests): what it was in the beginning must be remembered.
     private static readonly ConditionalWeakTable<NpgsqlConnection, Binding> Bindings = [];
 
     /// <summary>The cluster that the context's connection leads to; <see langword="null"/> where the application made the connection.</summary>
-    internal Cluster? Cluster => log.Connection is { } connection ? Route(connection.DbConnection)?.Cluster : null;
+    internal Cluster? Cluster => CurrentRoute?.Cluster;
+
+    /// <summary>How the context's connection reaches its cluster; <see langword="null"/> where the application made the connection.</summary>
+    internal HostRoute? CurrentRoute => log.Connection is { } connection ? Route(connection.DbConnection) : null;
 
     public override InterceptionResult ConnectionOpening(DbConnection connection, ConnectionEventData eventData, InterceptionResult result)
     {
@@ -30,6 +35,7 @@ internal sealed class HostConnectionInterceptor(
 
         var npgsql = (NpgsqlConnection)connection;
         log.Enter(AttemptPhase.Opening);
+        log.Reporter = reporter;
         try
         {
             var wanted = targets.Wanted(route, RunningSave.IsAny(log.Connection?.Context));
@@ -43,9 +49,11 @@ internal sealed class HostConnectionInterceptor(
         finally
         {
             Remember(npgsql);
+            reporter.Tell(route.Cluster);
         }
 
         log.Enter(AttemptPhase.None);
+        reporter.Noticed(context.Settings!, route.Cluster);
         return InterceptionResult.Suppress();
     }
 
@@ -59,6 +67,7 @@ internal sealed class HostConnectionInterceptor(
 
         var npgsql = (NpgsqlConnection)connection;
         log.Enter(AttemptPhase.Opening);
+        log.Reporter = reporter;
         try
         {
             var wanted = targets.Wanted(route, RunningSave.IsAny(log.Connection?.Context));
@@ -74,9 +83,11 @@ internal sealed class HostConnectionInterceptor(
         finally
         {
             Remember(npgsql);
+            reporter.Tell(route.Cluster);
         }
 
         log.Enter(AttemptPhase.None);
+        await reporter.NoticedAsync(context.Settings!, route.Cluster, cancellationToken).ConfigureAwait(false);
         return InterceptionResult.Suppress();
     }
 

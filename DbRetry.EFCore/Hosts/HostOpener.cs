@@ -46,6 +46,7 @@ internal sealed class HostOpener(TimeProvider time, Random random)
 
                     break;
                 case OpenStep.Wait:
+                    log.Reporter?.Waiting(route.Cluster);
                     using (var waiter = Waiter(search, route, target, settings, blocking: true))
                     {
                         waiter.Wait(search.Delay < LongestBlockingWait ? search.Delay : LongestBlockingWait);
@@ -106,6 +107,7 @@ internal sealed class HostOpener(TimeProvider time, Random random)
 
                     break;
                 case OpenStep.Wait:
+                    log.Reporter?.Waiting(route.Cluster);
                     using (var waiter = Waiter(search, route, target, settings, blocking: false))
                     {
                         await waiter.WaitAsync(search.Delay, cancellationToken).ConfigureAwait(false);

@@ -1,7 +1,7 @@
-namespace DbRetry.EFCore.Hosts;
+namespace DbRetry.EFCore;
 
 /// <summary>What a host is to a session that connects to it.</summary>
-internal enum HostRole
+public enum HostRole
 {
     /// <summary>Not in recovery, and sessions may write by default.</summary>
     Primary,

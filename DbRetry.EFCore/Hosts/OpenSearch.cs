@@ -127,7 +127,7 @@ internal sealed class OpenSearch(HostRoute route, TargetSession target, RetrySet
                 break;
         }
 
-        Note(Describe(known), null);
+        Note($"it is {known.Describe()}", null);
         return false;
     }
 
@@ -311,13 +311,4 @@ internal sealed class OpenSearch(HostRoute route, TargetSession target, RetrySet
         => route.Cluster.Hosts.Length == 1 && _failures![0].Error is { } only
             ? only
             : new NoSuitableHostException(target, [.. _failures!.Values]);
-
-    private static string Describe(HostRole role)
-        => role switch
-        {
-            HostRole.Primary => "it is a primary that accepts writes",
-            HostRole.ReadOnlyPrimary => "it is a primary with default_transaction_read_only = on",
-            HostRole.SupersededPrimary => "it accepts writes, but a primary with a higher timeline has taken its place",
-            _ => "it is a standby (in recovery)",
-        };
 }

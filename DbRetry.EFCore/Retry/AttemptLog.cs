@@ -1,6 +1,7 @@
 using DbRetry.EFCore.Commits;
 using DbRetry.EFCore.Hosts;
 using DbRetry.EFCore.Retry.Fencing;
+using DbRetry.EFCore.Retry.Reporting;
 using Microsoft.EntityFrameworkCore.Diagnostics;
 using Microsoft.EntityFrameworkCore.Infrastructure;
 using Microsoft.EntityFrameworkCore.Storage;
@@ -78,6 +79,9 @@ internal sealed class AttemptLog : IResettableService
 
     /// <summary>Whether this attempt's connection answered that it leads to a server which takes writes.</summary>
     internal bool IsProvenPrimary { get; set; }
+
+    /// <summary>Whom to tell what happens while a connection is opened; <see langword="null"/> if nobody wants to know.</summary>
+    internal EventReporter? Reporter { get; set; }
 
     /// <summary>EF's connection of this context; <see langword="null"/> until EF makes one.</summary>
     internal IRelationalConnection? Connection { get; set; }

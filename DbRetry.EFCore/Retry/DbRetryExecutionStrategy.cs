@@ -1,6 +1,7 @@
 using DbRetry.EFCore.Diagnostics;
 using DbRetry.EFCore.Hosts;
 using DbRetry.EFCore.Retry.Contention;
+using DbRetry.EFCore.Retry.Reporting;
 using DbRetry.EFCore.Seams;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.EntityFrameworkCore.Diagnostics;
@@ -17,15 +18,20 @@ namespace DbRetry.EFCore.Retry;
 /// </remarks>
 internal sealed class DbRetryExecutionStrategy(
     ExecutionStrategyDependencies dependencies,
-    RetrySettings settings,
+    ContextSettings context,
     AttemptLog log,
     HostConnectionInterceptor hosts,
     AdmissionGates gates,
+    EventReporter reporter,
     TimeProvider time,
     Random random) : IExecutionStrategy
 {
     /// <summary>EF prepares queries for being buffered where this is true. It must be the same throughout a context: compiled queries depend on it.</summary>
-    public bool RetriesOnFailure { get; private init; } = settings.Buffering is not ResultBuffering.None && settings.MaxRetryCount > 0;
+    public bool RetriesOnFailure { get; private init; }
+        = context.Settings is { Buffering: not ResultBuffering.None, MaxRetryCount: > 0 };
+
+    // They may be changed for a part of the context's life (WithRetry).
+    private RetrySettings Settings => context.Settings!;
 
     private DbContext Context => dependencies.CurrentContext.Context;
 
@@ -59,7 +65,7 @@ internal sealed class DbRetryExecutionStrategy(
             : RunAsync(work, static (_, work, token) => work(token), null, idempotent: true, requiresPrimary, cancellationToken);
 
     /// <summary>The same strategy, for the one service that takes <see cref="RetriesOnFailure"/> for a reason to refuse.</summary>
-    internal DbRetryExecutionStrategy WithoutBuffering() => new(dependencies, settings, log, hosts, gates, time, random) { RetriesOnFailure = false };
+    internal DbRetryExecutionStrategy WithoutBuffering() => new(dependencies, context, log, hosts, gates, reporter, time, random) { RetriesOnFailure = false };
 
     private TResult Run<TState, TResult>(
         TState state,
@@ -95,12 +101,13 @@ internal sealed class DbRetryExecutionStrategy(
             {
                 var result = operation(Context, state);
                 admission?.Leave(conflict: false);
+                Succeeded(unit);
                 return result;
             }
             catch (Exception exception)
             {
                 RetryMetrics.ReportFailure();
-                unit ??= new RetryUnit(settings, log, time, random);
+                unit ??= new RetryUnit(Settings, log, time, random);
                 unit.Judge(exception);
                 unit.Report(activity);
                 EndTransaction();
@@ -119,8 +126,10 @@ internal sealed class DbRetryExecutionStrategy(
                 switch (unit.Next())
                 {
                     case AfterFailure.Surface:
+                        reporter.GaveUp(unit);
                         throw;
                     case AfterFailure.Throw:
+                        reporter.GaveUp(unit);
                         throw unit.Error!;
                 }
             }
@@ -128,6 +137,7 @@ internal sealed class DbRetryExecutionStrategy(
             activity?.Stop();
             var delay = Delay(unit, admission);
             dependencies.Logger.ExecutionStrategyRetrying(unit.Exceptions, delay, async: false);
+            reporter.Retrying(Settings, unit, delay);
             time.Wait(delay);
         }
     }
@@ -176,12 +186,13 @@ internal sealed class DbRetryExecutionStrategy(
             {
                 var result = await operation(Context, state, cancellationToken).ConfigureAwait(true);
                 admission?.Leave(conflict: false);
+                Succeeded(unit);
                 return result;
             }
             catch (Exception exception)
             {
                 RetryMetrics.ReportFailure();
-                unit ??= new RetryUnit(settings, log, time, random);
+                unit ??= new RetryUnit(Settings, log, time, random);
                 unit.Judge(exception);
                 unit.Report(activity);
                 await EndTransactionAsync().ConfigureAwait(true);
@@ -200,8 +211,10 @@ internal sealed class DbRetryExecutionStrategy(
                 switch (unit.Next())
                 {
                     case AfterFailure.Surface:
+                        reporter.GaveUp(unit);
                         throw;
                     case AfterFailure.Throw:
+                        reporter.GaveUp(unit);
                         throw unit.Error!;
                 }
             }
@@ -209,7 +222,16 @@ internal sealed class DbRetryExecutionStrategy(
             activity?.Stop();
             var delay = Delay(unit, admission);
             dependencies.Logger.ExecutionStrategyRetrying(unit.Exceptions, delay, async: true);
+            await reporter.RetryingAsync(Settings, unit, delay, cancellationToken).ConfigureAwait(true);
             await time.WaitAsync(delay, cancellationToken).ConfigureAwait(true);
+        }
+    }
+
+    private void Succeeded(RetryUnit? unit)
+    {
+        if (unit is not null)
+        {
+            reporter.Recovered(unit);
         }
     }
 
@@ -222,8 +244,8 @@ internal sealed class DbRetryExecutionStrategy(
 
     // What the unit runs tells its kind: the application's own code if EF was handed that, else the operation of EF's.
     private UnitAdmission? Admission<TState>(TState state, Delegate operation)
-        => settings.QueueConflicts && hosts.Cluster is { } cluster
-            ? new UnitAdmission(gates, new UnitKind(cluster, (state as Delegate ?? operation).Method, Context.GetType()), settings)
+        => Settings.QueueConflicts && hosts.Cluster is { } cluster
+            ? new UnitAdmission(gates, new UnitKind(cluster, (state as Delegate ?? operation).Method, Context.GetType()), Settings)
             : null;
 
     private TimeSpan Delay(RetryUnit unit, UnitAdmission? admission)

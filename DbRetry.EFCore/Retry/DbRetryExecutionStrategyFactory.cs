@@ -1,6 +1,7 @@
 #pragma warning disable EF1001 // NpgsqlExecutionStrategyFactory is what a context without DbRetry would have.
 using DbRetry.EFCore.Hosts;
 using DbRetry.EFCore.Retry.Contention;
+using DbRetry.EFCore.Retry.Reporting;
 using Microsoft.EntityFrameworkCore.Storage;
 using Npgsql.EntityFrameworkCore.PostgreSQL.Storage.Internal;
 
@@ -13,6 +14,7 @@ internal sealed class DbRetryExecutionStrategyFactory(
     AttemptLog log,
     HostConnectionInterceptor hosts,
     AdmissionGates gates,
+    EventReporter reporter,
     TimeProvider time,
     Random random) : IExecutionStrategyFactory
 {
@@ -20,7 +22,7 @@ internal sealed class DbRetryExecutionStrategyFactory(
     private DbRetryExecutionStrategy? _strategy;
 
     public IExecutionStrategy Create()
-        => context.Settings is { } settings
-            ? _strategy ??= new DbRetryExecutionStrategy(dependencies, settings, log, hosts, gates, time, random)
+        => context.Settings is not null
+            ? _strategy ??= new DbRetryExecutionStrategy(dependencies, context, log, hosts, gates, reporter, time, random)
             : new NpgsqlExecutionStrategyFactory(dependencies).Create();
 }

@@ -1,7 +1,7 @@
-namespace DbRetry.EFCore.Retry;
+namespace DbRetry.EFCore;
 
 /// <summary>What went wrong, as far as it matters for running the work again.</summary>
-internal enum FailureKind
+public enum FailureKind
 {
     /// <summary>The same work would fail the same way again, or nobody can tell: it surfaces at once, as itself.</summary>
     Permanent,

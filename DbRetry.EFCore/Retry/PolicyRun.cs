@@ -1,3 +1,5 @@
+using DbRetry.EFCore.Diagnostics;
+using DbRetry.EFCore.Retry.Reporting;
 using Npgsql;
 
 namespace DbRetry.EFCore.Retry;
@@ -7,18 +9,21 @@ internal sealed class PolicyRun
 {
     private readonly TimeProvider _time = TimeProvider.System;
     private readonly AttemptLog _log = new();
+    private readonly RetrySettings _settings;
+    private readonly EventReporter _reporter;
     private readonly RetryUnit _unit;
 
     internal PolicyRun(int? maxRetryCount, bool idempotent, DbRetryOptions? options)
     {
-        var settings = maxRetryCount is { } given ? Settings(options, given) : RetrySettings.From(options ?? new DbRetryOptions());
-
-        _unit = new RetryUnit(settings, _log, _time, Random.Shared);
+        _settings = maxRetryCount is { } given ? Settings(options, given) : RetrySettings.From(options ?? new DbRetryOptions());
+        _reporter = EventReporter.Of(_settings.LoggerFactory);
+        _unit = new RetryUnit(_settings, _log, _time, Random.Shared);
         _log.BeginUnit(idempotent, requiresPrimary: false);
     }
 
     internal void Begin()
     {
+        RetryInstruments.Attempted();
         _log.BeginAttempt();
 
         // Nobody tells how far the work has come, so the worst is assumed.
@@ -36,17 +41,35 @@ internal sealed class PolicyRun
         }
 
         _unit.Judge(exception);
-        return _unit.Next() switch
+        var next = _unit.Next();
+        if (next is AfterFailure.Retry)
         {
-            AfterFailure.Retry => true,
-            AfterFailure.Surface => false,
-            _ => throw _unit.Error!,
-        };
+            return true;
+        }
+
+        _reporter.GaveUp(_unit);
+        return next is AfterFailure.Surface ? false : throw _unit.Error!;
     }
 
-    internal void Wait() => _time.Wait(_unit.Delay);
+    internal void Wait()
+    {
+        _reporter.Retrying(_settings, _unit, _unit.Delay);
+        _time.Wait(_unit.Delay);
+    }
 
-    internal Task WaitAsync(CancellationToken cancellationToken) => _time.WaitAsync(_unit.Delay, cancellationToken);
+    internal async Task WaitAsync(CancellationToken cancellationToken)
+    {
+        await _reporter.RetryingAsync(_settings, _unit, _unit.Delay, cancellationToken).ConfigureAwait(true);
+        await _time.WaitAsync(_unit.Delay, cancellationToken).ConfigureAwait(true);
+    }
+
+    internal void Succeeded()
+    {
+        if (_unit.Failures > 0)
+        {
+            _reporter.Recovered(_unit);
+        }
+    }
 
     private static RetrySettings Settings(DbRetryOptions? options, int maxRetryCount)
     {

@@ -1,5 +1,7 @@
 using System.Collections.Frozen;
 using DbRetry.EFCore.Commits.Witness;
+using DbRetry.EFCore.Retry.Reporting;
+using Microsoft.Extensions.Logging;
 
 namespace DbRetry.EFCore.Retry;
 
@@ -41,6 +43,11 @@ internal sealed record RetrySettings
 
     internal required FailureRules Rules { get; init; }
 
+    internal required Callbacks Callbacks { get; init; }
+
+    /// <summary>For work without a context.</summary>
+    internal required ILoggerFactory? LoggerFactory { get; init; }
+
     /// <exception cref="ArgumentException">An option is out of its range.</exception>
     /// <exception cref="InvalidOperationException">The number of retries comes from an environment variable that holds no number.</exception>
     internal static RetrySettings From(DbRetryOptions options)
@@ -65,6 +72,24 @@ internal sealed record RetrySettings
             Buffering = options.Buffering,
             ReadAheadRows = options.ReadAheadRows,
             Rules = new FailureRules(options.ShouldRetry, options.RetriableSqlStates.ToFrozenSet(StringComparer.Ordinal)),
+            Callbacks = Callbacks.Of(options),
+            LoggerFactory = options.LoggerFactory,
         };
+    }
+
+    /// <summary>Some settings are built into routes, into the queries that EF compiled, or into tables: they hold for a context as a whole.</summary>
+    /// <exception cref="InvalidOperationException">One of them differs.</exception>
+    internal void ThrowIfChangedForTheWhole(RetrySettings context)
+    {
+        var changed = TargetSession != context.TargetSession ? nameof(TargetSession)
+            : HostTimeout != context.HostTimeout ? nameof(HostTimeout)
+            : WitnessTable != context.WitnessTable ? nameof(WitnessTable)
+            : BufferResults != context.BufferResults ? nameof(BufferResults)
+            : null;
+        if (changed is not null)
+        {
+            throw new InvalidOperationException(
+                $"{changed} holds for a context as a whole and cannot be changed by WithRetry(…). Set it with UseDbRetry(…), or use another context.");
+        }
     }
 }

@@ -25,7 +25,6 @@ internal sealed class RetryUnit(RetrySettings settings, AttemptLog log, TimeProv
     private readonly List<string> _hosts = [];
     private int _started;
     private int _conflicts;
-    private Failure _failure;
     private Verdict _verdict;
     private ReadOnlyHostRemedy? _remedy;
 
@@ -39,11 +38,32 @@ internal sealed class RetryUnit(RetrySettings settings, AttemptLog log, TimeProv
     /// <summary>How many attempts have failed.</summary>
     internal int Failures => _exceptions.Count;
 
+    /// <summary>The failure that was judged last.</summary>
+    internal Failure Failure { get; private set; }
+
+    /// <summary>The host of the latest attempt; <see langword="null"/> if it reached none.</summary>
+    internal string? Host => Failure.Kind is FailureKind.HostUnavailable ? null : ConnectedTo;
+
+    /// <summary>The host of the latest connection; <see langword="null"/> if hosts are not known.</summary>
+    internal string? ConnectedTo => log.Host?.ToString();
+
+    /// <summary>Since the first failure.</summary>
+    internal TimeSpan Elapsed => time.GetElapsedTime(log.FirstFailureAt!.Value);
+
+    /// <summary>Whether conflicts were all that went wrong.</summary>
+    internal bool LostConflictsOnly => _conflicts == _exceptions.Count;
+
+    /// <summary>Why a unit that could run again was given up.</summary>
+    internal string? WhyExhausted { get; private set; }
+
+    /// <summary>Whether it was the budget of the cluster that is used up.</summary>
+    internal bool IsBudgetExhausted { get; private set; }
+
     /// <summary>Whether a caller's own check that the work was applied may settle the matter.</summary>
-    internal bool IsVerifiable => _verdict is not Verdict.Permanent || _failure.Kind is FailureKind.OutcomeUnknown;
+    internal bool IsVerifiable => _verdict is not Verdict.Permanent || Failure.Kind is FailureKind.OutcomeUnknown;
 
     /// <summary>Whether the attempt that was judged last lost a conflict.</summary>
-    internal bool LostConflict => _failure.Kind is FailureKind.Conflict;
+    internal bool LostConflict => Failure.Kind is FailureKind.Conflict;
 
     /// <summary>Takes in how an attempt ended.</summary>
     internal void Judge(Exception exception)
@@ -51,24 +71,24 @@ internal sealed class RetryUnit(RetrySettings settings, AttemptLog log, TimeProv
         log.Failed(time.GetTimestamp());
         _exceptions.Add(exception);
         var cause = FirstFailure.Of(exception, log);
-        _failure = FailureClassifier.Classify(cause, log.Phase, log.IsConnectionBroken, settings.Rules);
-        _verdict = VerdictTable.Decide(_failure, log.Phase);
-        _started += _failure.Kind is FailureKind.HostUnavailable ? 0 : 1;
-        log.LeftBehind = FenceRule.LeftBehind(log.LostSession, _failure.Answer) ?? log.LeftBehind;
+        Failure = FailureClassifier.Classify(cause, log.Phase, log.IsConnectionBroken, settings.Rules);
+        _verdict = VerdictTable.Decide(Failure, log.Phase);
+        _started += Failure.Kind is FailureKind.HostUnavailable ? 0 : 1;
+        log.LeftBehind = FenceRule.LeftBehind(log.LostSession, Failure.Answer) ?? log.LeftBehind;
 
-        _remedy = _failure.Kind is FailureKind.ReadOnlyHost
+        _remedy = Failure.Kind is FailureKind.ReadOnlyHost
             ? WriteTarget.AfterRefusal(log.Target, log.Host?.Route.Cluster.Hosts.Length ?? 1, log.ServerIsReadOnly)
             : null;
         if (log.Host is { } host)
         {
             _hosts.Add(host.ToString());
-            if (_failure.Kind is FailureKind.LostConnection || _remedy is ReadOnlyHostRemedy.AnotherHost)
+            if (Failure.Kind is FailureKind.LostConnection || _remedy is ReadOnlyHostRemedy.AnotherHost)
             {
                 host.Distrust();
                 log.DemandProof();
             }
 
-            if (_failure.Kind is FailureKind.ReadOnlyHost && host.Route.ExpectsWrites)
+            if (Failure.Kind is FailureKind.ReadOnlyHost && host.Route.ExpectsWrites)
             {
                 log.RequirePrimary();
             }
@@ -98,19 +118,23 @@ internal sealed class RetryUnit(RetrySettings settings, AttemptLog log, TimeProv
 
     /// <summary>Tells a trace how the attempt ended that was judged last.</summary>
     internal void Report(Activity? attempt)
-        => attempt?.Fail(_failure.KindName, _failure.SqlState, _failure.Reason, log.Host?.ToString() ?? "none");
+        => attempt?.Fail(Failure.KindName, Failure.SqlState, Failure.Reason, log.Host?.ToString() ?? "none");
+
+    /// <summary>The unit is about to run again.</summary>
+    /// <param name="delay">How long is waited before: <see cref="Delay"/>, or what a queue makes of it.</param>
+    internal RetryEvent Retrying(TimeSpan delay)
+    {
+        RetryInstruments.Retried(Failure.KindName, Failure.SqlState, delay);
+        return new(Failures, delay, Host, Failure.Kind, Failure.SqlState, _exceptions[^1]);
+    }
 
     /// <summary>Decides what follows the failure that was judged last.</summary>
     internal AfterFailure Next()
     {
         var next = Decide();
-        if (next is AfterFailure.Retry)
+        if (next is not AfterFailure.Retry)
         {
-            RetryInstruments.Retried(_failure.KindName, _failure.SqlState, Delay);
-        }
-        else
-        {
-            RetryInstruments.Failed(_failure.KindName, _failure.SqlState, OutcomeName(_verdict));
+            RetryInstruments.Failed(Failure.KindName, Failure.SqlState, OutcomeName(_verdict));
         }
 
         return next;
@@ -139,35 +163,36 @@ internal sealed class RetryUnit(RetrySettings settings, AttemptLog log, TimeProv
 
         if (_verdict is Verdict.OutcomeInDoubt)
         {
-            return _failure.Deciding is CommitOutcomeUnknownException
+            return Failure.Deciding is CommitOutcomeUnknownException
                 ? AfterFailure.Surface
                 : Throw(new CommitOutcomeUnknownException(log.Host?.ToString(), exception));
         }
 
-        if (WhyExhausted() is { } why)
+        WhyExhausted = Exhausted();
+        if (WhyExhausted is not null)
         {
-            return Throw(new RetriesExhaustedException(Story(why), exception));
+            return Throw(new RetriesExhaustedException(Story(WhyExhausted), exception));
         }
 
-        var retry = _failure.Kind is FailureKind.Conflict ? ++_conflicts : _exceptions.Count - _conflicts;
-        Delay = _remedy is ReadOnlyHostRemedy.ThePrimary ? TimeSpan.Zero : RetryDelays.Next(settings, _failure.Kind, retry, random.NextDouble());
+        var retry = Failure.Kind is FailureKind.Conflict ? ++_conflicts : _exceptions.Count - _conflicts;
+        Delay = _remedy is ReadOnlyHostRemedy.ThePrimary ? TimeSpan.Zero : RetryDelays.Next(settings, Failure.Kind, retry, random.NextDouble());
         return AfterFailure.Retry;
     }
 
     // Running it again does no harm now; whether it is of use is another question.
     private void ResolveDoubt()
     {
-        if (_failure.Kind is FailureKind.OutcomeUnknown)
+        if (Failure.Kind is FailureKind.OutcomeUnknown)
         {
             _verdict = Verdict.RolledBack;
         }
         else if (_verdict is Verdict.OutcomeInDoubt)
         {
-            _verdict = _failure.IsRetriable ? Verdict.RolledBack : Verdict.Permanent;
+            _verdict = Failure.IsRetriable ? Verdict.RolledBack : Verdict.Permanent;
         }
     }
 
-    private string? WhyExhausted()
+    private string? Exhausted()
     {
         // An attempt that found no host did not start; only time bounds those.
         if (_started > settings.MaxRetryCount)
@@ -175,22 +200,27 @@ internal sealed class RetryUnit(RetrySettings settings, AttemptLog log, TimeProv
             return $"MaxRetryCount is {settings.MaxRetryCount}";
         }
 
-        if (time.GetElapsedTime(log.FirstFailureAt!.Value) >= settings.FailoverTimeout)
+        if (Elapsed >= settings.FailoverTimeout)
         {
             return $"FailoverTimeout is {settings.FailoverTimeout.TotalSeconds:0.###} s";
         }
 
-        return _failure.Kind is not FailureKind.Conflict && log.Host is { } host && !host.Route.Cluster.TryTakeRetry(settings.RetryBudget, time)
-            ? $"the RetryBudget of {settings.RetryBudget} for cluster {host.Route.Cluster.Name} is used up"
-            : null;
+        if (Failure.Kind is FailureKind.Conflict || log.Host is not { } host || host.Route.Cluster.TryTakeRetry(settings.RetryBudget, time))
+        {
+            return null;
+        }
+
+        IsBudgetExhausted = true;
+        RetryInstruments.BudgetExhausted();
+        return $"the RetryBudget of {settings.RetryBudget} for cluster {host.Route.Cluster.Name} is used up";
     }
 
     private string Story(string why)
     {
-        var elapsed = time.GetElapsedTime(log.FirstFailureAt!.Value).TotalSeconds;
+        var elapsed = Elapsed.TotalSeconds;
         var hosts = _hosts.Count > 0 ? $" (on {string.Join(", ", _hosts.Distinct())})" : _started == 0 ? " (no host was reached)" : string.Empty;
         return $"The work failed in each of {_exceptions.Count} attempts over {elapsed:0.###} s{hosts}, and {why}. "
-            + $"Last failure: {_failure.Reason}. Nothing of it was applied. See the inner exception; "
+            + $"Last failure: {Failure.Reason}. Nothing of it was applied. See the inner exception; "
             + "raise DbRetryOptions.MaxRetryCount or FailoverTimeout if the cluster needs longer.";
     }
 

@@ -1,3 +1,4 @@
+using DbRetry.EFCore.Diagnostics;
 using DbRetry.EFCore.Retry;
 
 namespace DbRetry.EFCore.Hosts.Probing;
@@ -128,6 +129,7 @@ internal sealed class HostProber(Cluster cluster)
             var asking = AskAsync(host, leader, time, stop);
             _asking[host] = asking;
             var sighting = await asking.ConfigureAwait(false);
+            RetryInstruments.Probed(cluster.Hosts[host].Host, cluster.Hosts[host].Port, answered: true);
             if (sighting is { Role: HostRole.Primary, Timeline: { } timeline } && (cluster.NewestTimeline is not { } newest || timeline == newest))
             {
                 // No promotion has been seen, and so it may be the older one of two.
@@ -153,6 +155,7 @@ internal sealed class HostProber(Cluster cluster)
         }
         catch (Exception exception)
         {
+            RetryInstruments.Probed(cluster.Hosts[host].Host, cluster.Hosts[host].Port, answered: false);
             if (TurnsAway(host, leader, exception))
             {
                 Wake(schedule => schedule.TurnedAway(leader.Route));

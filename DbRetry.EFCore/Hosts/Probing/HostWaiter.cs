@@ -1,4 +1,5 @@
 using System.Diagnostics.CodeAnalysis;
+using DbRetry.EFCore.Diagnostics;
 using DbRetry.EFCore.Retry;
 
 namespace DbRetry.EFCore.Hosts.Probing;
@@ -53,7 +54,11 @@ internal sealed class HostWaiter : IDisposable
 
     internal bool IsRested => _time.GetElapsedTime(_enteredAt) >= _rest;
 
-    public void Dispose() => _prober?.Leave(this);
+    public void Dispose()
+    {
+        _prober?.Leave(this);
+        RetryInstruments.Waited(_time.GetElapsedTime(_enteredAt));
+    }
 
     internal void Wake()
     {

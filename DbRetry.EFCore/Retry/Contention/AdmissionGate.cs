@@ -134,6 +134,7 @@ internal sealed class AdmissionGate(TimeProvider time)
 
             var waiter = new AdmissionWaiter(this, rank, time.GetTimestamp(), blocking);
             Queue(rank).AddLast(waiter.Place);
+            RetryInstruments.QueueGrew(1);
             return waiter;
         }
     }
@@ -160,6 +161,7 @@ internal sealed class AdmissionGate(TimeProvider time)
             if (waiter.Place.List is { } queue)
             {
                 queue.Remove(waiter.Place);
+                RetryInstruments.QueueGrew(-1);
                 waiter.Cancel(cancellationToken);
             }
         }
@@ -176,6 +178,7 @@ internal sealed class AdmissionGate(TimeProvider time)
     private void LetIn(AdmissionWaiter waiter, bool alone)
     {
         waiter.Place.List!.Remove(waiter.Place);
+        RetryInstruments.QueueGrew(-1);
         _running++;
         _isAlone |= alone;
         waiter.LetIn(alone);

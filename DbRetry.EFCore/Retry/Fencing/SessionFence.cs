@@ -1,4 +1,6 @@
 using System.Data.Common;
+using DbRetry.EFCore.Diagnostics;
+using DbRetry.EFCore.Retry.Reporting;
 using Npgsql;
 
 namespace DbRetry.EFCore.Retry.Fencing;
@@ -7,7 +9,7 @@ namespace DbRetry.EFCore.Retry.Fencing;
 /// Ends the session that a failed attempt left on its server, as soon as the next attempt has a connection to that server. A server that does not notice
 /// that its client is gone keeps the session's transaction open, and with it the locks that the next attempt needs (ServerBehavior/SilentConnectionFacts).
 /// </summary>
-internal sealed class SessionFence(ContextSettings context, AttemptLog log, TimeProvider time)
+internal sealed class SessionFence(ContextSettings context, AttemptLog log, EventReporter reporter, TimeProvider time)
 {
     /// <summary>A connection was opened.</summary>
     internal void Opened(DbConnection connection)
@@ -21,7 +23,7 @@ internal sealed class SessionFence(ContextSettings context, AttemptLog log, Time
         {
             try
             {
-                end.ExecuteNonQuery();
+                Ended(end.ExecuteScalar());
             }
             catch (Exception) when (IsOfNoConsequence(end, CancellationToken.None))
             {
@@ -47,7 +49,7 @@ internal sealed class SessionFence(ContextSettings context, AttemptLog log, Time
         {
             try
             {
-                await end.ExecuteNonQueryAsync(cancellationToken).ConfigureAwait(false);
+                Ended(await end.ExecuteScalarAsync(cancellationToken).ConfigureAwait(false));
             }
             catch (Exception) when (IsOfNoConsequence(end, cancellationToken))
             {
@@ -83,6 +85,14 @@ internal sealed class SessionFence(ContextSettings context, AttemptLog log, Time
     // A role that may not look, a server that knows no such function: nothing is lost but time.
     private static bool IsOfNoConsequence(NpgsqlCommand end, CancellationToken cancellationToken)
         => !end.Connection!.IsGone() && !cancellationToken.IsCancellationRequested;
+
+    private void Ended(object? answer)
+    {
+        if (answer is true && log.LeftBehind is { } left)
+        {
+            reporter.Retry.SessionEnded(left.ProcessId, $"{left.Host}:{left.Port}");
+        }
+    }
 
     private void Done()
     {
