@@ -37,6 +37,7 @@ public class MisuseTests
         var error = Assert.ThrowsExactly<InvalidOperationException>(() => Uses[use](context));
 
         Assert.Contains("remove EnableRetryOnFailure() from UseNpgsql(…)", error.Message);
+        Assert.Contains("settings => settings.DisableRetry = true", error.Message);
     }
 
     [TestMethod]

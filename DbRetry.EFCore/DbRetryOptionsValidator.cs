@@ -1,10 +1,8 @@
-using System.Diagnostics.CodeAnalysis;
 using Witnesses = DbRetry.EFCore.Commits.Witness.WitnessTable;
 
 namespace DbRetry.EFCore;
 
 /// <summary>Checks options that people wrote, so that a mistake is named where it was made.</summary>
-[SuppressMessage("Usage", "CA2208", Justification = "The option that is out of range is what the reader has to correct, not the parameter of this method.")]
 internal static class DbRetryOptionsValidator
 {
     /// <summary>Far beyond anything useful; keeps attempt counters far from overflowing.</summary>
@@ -24,68 +22,67 @@ internal static class DbRetryOptionsValidator
     /// <exception cref="ArgumentException">An option is out of its range; names the option, its value and the range.</exception>
     internal static void Validate(DbRetryOptions options)
     {
-        InRange(options.MaxRetryCount, 0, MaxRetryCount, nameof(DbRetryOptions.MaxRetryCount));
-        InRange(options.FailoverTimeout, MinWait, MaxWait, nameof(DbRetryOptions.FailoverTimeout));
-        InRange(options.HostTimeout, MinWait, MaxHostTimeout, nameof(DbRetryOptions.HostTimeout));
-        Delays(options.ConflictDelay, options.MaxConflictDelay, nameof(DbRetryOptions.ConflictDelay), nameof(DbRetryOptions.MaxConflictDelay));
-        Delays(options.ReconnectDelay, options.MaxReconnectDelay, nameof(DbRetryOptions.ReconnectDelay), nameof(DbRetryOptions.MaxReconnectDelay));
-        InRange(options.RetryBudget, 0, int.MaxValue, nameof(DbRetryOptions.RetryBudget));
-        InRange(options.ReadAheadRows, 1, MaxReadAheadRows, nameof(DbRetryOptions.ReadAheadRows));
-        if (!Enum.IsDefined(options.Buffering))
+        if (Find(options) is { } mistake)
         {
-            throw new ArgumentOutOfRangeException(
-                nameof(DbRetryOptions.Buffering), options.Buffering, $"{nameof(DbRetryOptions.Buffering)} is {options.Buffering}, which is no {nameof(ResultBuffering)}.");
+            throw mistake.IsOutOfRange
+                ? new ArgumentOutOfRangeException(mistake.Option, mistake.Value, mistake.Message)
+                : new ArgumentException(mistake.Message, mistake.Option);
         }
+    }
 
-        if (options.TargetSession is { } target && !Enum.IsDefined(target))
-        {
-            throw new ArgumentOutOfRangeException(
-                nameof(DbRetryOptions.TargetSession), target, $"{nameof(DbRetryOptions.TargetSession)} is {target}, which is no {nameof(TargetSession)}.");
-        }
+    /// <summary>The first mistake, if there is one.</summary>
+    internal static OptionMistake? Find(DbRetryOptions options)
+        => InRange(options.MaxRetryCount, 0, MaxRetryCount, nameof(DbRetryOptions.MaxRetryCount))
+            ?? InRange(options.FailoverTimeout, MinWait, MaxWait, nameof(DbRetryOptions.FailoverTimeout))
+            ?? InRange(options.HostTimeout, MinWait, MaxHostTimeout, nameof(DbRetryOptions.HostTimeout))
+            ?? Delays(options.ConflictDelay, options.MaxConflictDelay, nameof(DbRetryOptions.ConflictDelay), nameof(DbRetryOptions.MaxConflictDelay))
+            ?? Delays(options.ReconnectDelay, options.MaxReconnectDelay, nameof(DbRetryOptions.ReconnectDelay), nameof(DbRetryOptions.MaxReconnectDelay))
+            ?? InRange(options.RetryBudget, 0, int.MaxValue, nameof(DbRetryOptions.RetryBudget))
+            ?? InRange(options.ReadAheadRows, 1, MaxReadAheadRows, nameof(DbRetryOptions.ReadAheadRows))
+            ?? Defined(options.Buffering, nameof(DbRetryOptions.Buffering))
+            ?? (options.TargetSession is { } target ? Defined(target, nameof(DbRetryOptions.TargetSession)) : null)
+            ?? Defined(options.CommitVerification, nameof(DbRetryOptions.CommitVerification))
+            ?? Table(options.WitnessTable)
+            ?? States(options.RetriableSqlStates);
 
-        if (!Enum.IsDefined(options.CommitVerification))
-        {
-            throw new ArgumentOutOfRangeException(
-                nameof(DbRetryOptions.CommitVerification),
-                options.CommitVerification,
-                $"{nameof(DbRetryOptions.CommitVerification)} is {options.CommitVerification}, which is no {nameof(CommitVerification)}.");
-        }
+    private static OptionMistake? Delays(TimeSpan first, TimeSpan cap, string firstName, string capName)
+        => InRange(first, MinWait, MaxWait, firstName)
+            ?? InRange(cap, MinWait, MaxWait, capName)
+            ?? (cap < first ? OutOfRange(capName, cap, $"{capName} is {cap}; it must be at least {firstName}, which is {first}.") : null);
 
-        if (!Witnesses.IsName(options.WitnessTable))
-        {
-            throw new ArgumentException(
-                $"{nameof(DbRetryOptions.WitnessTable)} is '{options.WitnessTable}'; {Witnesses.NameRule}", nameof(DbRetryOptions.WitnessTable));
-        }
+    private static OptionMistake? InRange<T>(T value, T least, T most, string name)
+        where T : struct, IComparable<T>
+        => value.CompareTo(least) < 0 || value.CompareTo(most) > 0
+            ? OutOfRange(name, value, $"{name} is {value}; it must be between {least} and {most}.")
+            : null;
 
-        foreach (var state in options.RetriableSqlStates)
+    private static OptionMistake? Defined<T>(T value, string name)
+        where T : struct, Enum
+        => Enum.IsDefined(value) ? null : OutOfRange(name, value, $"{name} is {value}, which is no {typeof(T).Name}.");
+
+    private static OptionMistake? Table(string name)
+        => Witnesses.IsName(name)
+            ? null
+            : new(nameof(DbRetryOptions.WitnessTable), name, $"{nameof(DbRetryOptions.WitnessTable)} is '{name}'; {Witnesses.NameRule}", IsOutOfRange: false);
+
+    private static OptionMistake? States(IEnumerable<string> states)
+    {
+        foreach (var state in states)
         {
             if (!IsSqlState(state))
             {
-                throw new ArgumentException(
+                return new(
+                    nameof(DbRetryOptions.RetriableSqlStates),
+                    state,
                     $"{nameof(DbRetryOptions.RetriableSqlStates)} holds '{state}'; a SQLSTATE is five characters out of 0-9 and A-Z, such as 55P03.",
-                    nameof(DbRetryOptions.RetriableSqlStates));
+                    IsOutOfRange: false);
             }
         }
+
+        return null;
     }
 
-    private static void Delays(TimeSpan first, TimeSpan cap, string firstName, string capName)
-    {
-        InRange(first, MinWait, MaxWait, firstName);
-        InRange(cap, MinWait, MaxWait, capName);
-        if (cap < first)
-        {
-            throw new ArgumentOutOfRangeException(capName, cap, $"{capName} is {cap}; it must be at least {firstName}, which is {first}.");
-        }
-    }
-
-    private static void InRange<T>(T value, T least, T most, string name)
-        where T : struct, IComparable<T>
-    {
-        if (value.CompareTo(least) < 0 || value.CompareTo(most) > 0)
-        {
-            throw new ArgumentOutOfRangeException(name, value, $"{name} is {value}; it must be between {least} and {most}.");
-        }
-    }
+    private static OptionMistake OutOfRange(string name, object value, string message) => new(name, value, message, IsOutOfRange: true);
 
     private static bool IsSqlState(string? state)
     {
@@ -105,3 +102,10 @@ internal static class DbRetryOptionsValidator
         return true;
     }
 }
+
+/// <summary>An option that is not what it must be.</summary>
+/// <param name="Option">Its name.</param>
+/// <param name="Value">Its value.</param>
+/// <param name="Message">What it is and what it must be.</param>
+/// <param name="IsOutOfRange">Whether another value of the same kind would do.</param>
+internal sealed record OptionMistake(string Option, object? Value, string Message, bool IsOutOfRange);

@@ -56,6 +56,8 @@ public static class DbRetryServiceCollectionExtensions
         services.TryAddScoped<SessionFence>();
         services.TryAddScoped<OpenScopes>();
         services.TryAddScoped<LastCommit>();
+        services.TryAddEnumerable(ServiceDescriptor.Scoped<IResettableService, ContextSettings>(
+            static provider => provider.GetRequiredService<ContextSettings>()));
         services.TryAddEnumerable(ServiceDescriptor.Scoped<IResettableService, AttemptLog>(
             static provider => provider.GetRequiredService<AttemptLog>()));
         services.TryAddEnumerable(ServiceDescriptor.Scoped<IResettableService, SessionTargets>(

@@ -32,7 +32,9 @@ internal static class Misuse
         if (((RelationalOptionsExtension)provider).ExecutionStrategyFactory is not null)
         {
             return "UseDbRetry() and EnableRetryOnFailure() (or another ExecutionStrategy(…)) are both configured for this context. "
-                + "Two retry layers multiply each other's attempts: remove EnableRetryOnFailure() from UseNpgsql(…).";
+                + "Two retry layers multiply each other's attempts: remove EnableRetryOnFailure() from UseNpgsql(…). "
+                + "Aspire turns it on by itself: call AddNpgsqlDbContext<…>(name, settings => settings.DisableRetry = true, …), or set DisableRetry in "
+                + "the section Aspire:Npgsql:EntityFrameworkCore:PostgreSQL.";
         }
 
         if (options.FindExtension<CoreOptionsExtension>()?.InternalServiceProvider is { } internalProvider
