@@ -1,4 +1,5 @@
 using DbRetry.EFCore;
+using DbRetry.EFCore.Hosts.Status;
 using Microsoft.EntityFrameworkCore.Infrastructure;
 
 namespace Microsoft.EntityFrameworkCore;
@@ -27,5 +28,26 @@ public static class DbRetryDatabaseFacadeExtensions
         ArgumentNullException.ThrowIfNull(database);
         ArgumentNullException.ThrowIfNull(configure);
         return ContextSettings.Of(database).Override(configure);
+    }
+
+    /// <summary>
+    /// Asks every host of the cluster at once, over connections of its own, what it is. It waits for nobody longer than the time limit, whatever
+    /// <see cref="DbRetryOptions.FailoverTimeout"/> is.
+    /// </summary>
+    /// <param name="database">The database of the context.</param>
+    /// <param name="timeout">How long a host may take to answer; <see cref="DbRetryOptions.HostTimeout"/> by default.</param>
+    /// <param name="cancellationToken">Ends the wait.</param>
+    /// <returns>What each host is, and whether one of them can serve the context.</returns>
+    /// <exception cref="InvalidOperationException">The context was configured without DbRetry.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">The time limit is not positive.</exception>
+    /// <exception cref="OperationCanceledException">The caller cancelled.</exception>
+    public static Task<ClusterStatus> GetClusterStatusAsync(
+        this DatabaseFacade database, TimeSpan? timeout = null, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(database);
+        var settings = ContextSettings.Of(database).Settings!;
+        var limit = timeout ?? settings.HostTimeout;
+        ArgumentOutOfRangeException.ThrowIfLessThanOrEqual(limit, TimeSpan.Zero, nameof(timeout));
+        return ClusterSurvey.Of(database, settings, limit).TakeAsync(cancellationToken);
     }
 }
