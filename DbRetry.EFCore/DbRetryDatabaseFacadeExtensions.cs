@@ -13,7 +13,7 @@ public static class DbRetryDatabaseFacadeExtensions
     /// </summary>
     /// <remarks>
     /// The options start from what holds already, so calls can be nested. <see cref="DbRetryOptions.TargetSession"/>,
-    /// <see cref="DbRetryOptions.HostTimeout"/>, <see cref="DbRetryOptions.WitnessTable"/> and <see cref="DbRetryOptions.BufferResults"/> hold for a
+    /// <see cref="DbRetryOptions.HostTimeout"/>, <see cref="DbRetryOptions.WitnessTable"/> and <see cref="DbRetryOptions.Buffering"/> hold for a
     /// context as a whole. A unit that is running already is judged by what holds when it fails.
     /// </remarks>
     /// <param name="database">The database of the context.</param>

@@ -27,7 +27,7 @@ public sealed class ConfigurationKeysTests
             ("maxretrycount", "7"), ("FailoverTimeout", "00:00:30"), ("HostTimeout", "00:00:02"), ("TargetSession", "prefer-standby"),
             ("ConflictDelay", "00:00:00.001"), ("MaxConflictDelay", "00:00:00.002"), ("QueueConflicts", "false"), ("ReconnectDelay", "00:00:00.003"),
             ("MaxReconnectDelay", "00:00:00.004"), ("RetryBudget", "0"), ("CommitVerification", "witness"), ("WitnessTable", "audit.commits"),
-            ("BufferResults", "False"), ("AbandonSilentHosts", "false"), ("RetriableSqlStates:0", "55P03"), ("RetriableSqlStates:1", "55006"));
+            ("Buffering", "full"), ("ReadAheadRows", "9"), ("ReadYourWrites", "True"), ("AbandonSilentHosts", "false"), ("RetriableSqlStates:0", "55P03"), ("RetriableSqlStates:1", "55006"));
 
         Assert.AreEqual(7, options.MaxRetryCount);
         Assert.AreEqual(TimeSpan.FromSeconds(30), options.FailoverTimeout);
@@ -41,7 +41,9 @@ public sealed class ConfigurationKeysTests
         Assert.AreEqual(0, options.RetryBudget);
         Assert.AreEqual(CommitVerification.Witness, options.CommitVerification);
         Assert.AreEqual("audit.commits", options.WitnessTable);
-        Assert.IsFalse(options.BufferResults);
+        Assert.AreEqual(ResultBuffering.Full, options.Buffering);
+        Assert.AreEqual(9, options.ReadAheadRows);
+        Assert.IsTrue(options.ReadYourWrites);
         Assert.IsFalse(options.AbandonSilentHosts);
         CollectionAssert.AreEquivalent(new[] { "55P03", "55006" }, options.RetriableSqlStates.ToArray());
     }

@@ -74,7 +74,7 @@ public sealed class WithRetryTests
     [DataRow(nameof(DbRetryOptions.TargetSession))]
     [DataRow(nameof(DbRetryOptions.HostTimeout))]
     [DataRow(nameof(DbRetryOptions.WitnessTable))]
-    [DataRow(nameof(DbRetryOptions.BufferResults))]
+    [DataRow(nameof(DbRetryOptions.Buffering))]
     public void What_holds_for_a_context_as_a_whole_cannot_be_changed_for_a_part(string option)
     {
         using var context = Context();
@@ -93,7 +93,7 @@ public sealed class WithRetryTests
                     options.WitnessTable = "other";
                     break;
                 default:
-                    options.BufferResults = false;
+                    options.Buffering = ResultBuffering.None;
                     break;
             }
         }));

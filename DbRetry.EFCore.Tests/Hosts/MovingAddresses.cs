@@ -11,12 +11,12 @@ internal sealed class MovingAddresses : IAsyncDisposable
     private readonly LocalCluster _cluster;
     private readonly FaultProxy _plain;
     private readonly FaultProxy _pooled;
-    private readonly HealthChecks _checks;
+    private readonly HttpChecks _checks;
     private readonly LocalProgram? _pooler;
     private readonly LocalProgram? _balancer;
 
     private MovingAddresses(
-        LocalCluster cluster, FaultProxy plain, FaultProxy pooled, HealthChecks checks, LocalProgram? pooler, LocalProgram? balancer)
+        LocalCluster cluster, FaultProxy plain, FaultProxy pooled, HttpChecks checks, LocalProgram? pooler, LocalProgram? balancer)
     {
         _cluster = cluster;
         _plain = plain;
@@ -33,7 +33,7 @@ internal sealed class MovingAddresses : IAsyncDisposable
     {
         var plain = FaultProxy.Start(cluster.NodeConnectionString(cluster.PrimaryIndex));
         var pooled = FaultProxy.Start(cluster.NodeConnectionString(cluster.PrimaryIndex));
-        var checks = new HealthChecks(cluster.NodeCount, cluster.PrimaryIndex);
+        var checks = new HttpChecks(cluster.NodeCount, cluster.PrimaryIndex);
         var pooler = Missing.Contains(PgBouncer.Program) ? null : await PgBouncer.StartAsync(pooled.Port, cancellationToken);
         var balancer = Missing.Contains(HaProxy.Program) ? null : await HaProxy.StartAsync(cluster, checks, cancellationToken);
         return new MovingAddresses(cluster, plain, pooled, checks, pooler, balancer);

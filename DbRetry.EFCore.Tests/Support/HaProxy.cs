@@ -8,7 +8,7 @@ internal static class HaProxy
     public const string Program = "haproxy";
 
     /// <summary>Starts one that knows the primary by HTTP, as it does with Patroni. The test is inconclusive where there is no HAProxy.</summary>
-    public static Task<LocalProgram> StartAsync(LocalCluster cluster, HealthChecks checks, CancellationToken cancellationToken)
+    public static Task<LocalProgram> StartAsync(LocalCluster cluster, HttpChecks checks, CancellationToken cancellationToken)
     {
         var servers = Enumerable.Range(0, cluster.NodeCount)
             .Select(node => $"    server n{node} 127.0.0.1:{cluster.Port(node)} check port {checks.Port(node)}\n");

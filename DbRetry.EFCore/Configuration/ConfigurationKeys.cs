@@ -23,10 +23,12 @@ internal static class ConfigurationKeys
         [nameof(DbRetryOptions.ReconnectDelay)] = static (options, value) => options.ReconnectDelay = Time(value),
         [nameof(DbRetryOptions.MaxReconnectDelay)] = static (options, value) => options.MaxReconnectDelay = Time(value),
         [nameof(DbRetryOptions.RetryBudget)] = static (options, value) => options.RetryBudget = Number(value),
-        [nameof(DbRetryOptions.CommitVerification)] = static (options, value) => options.CommitVerification = Verification(value),
+        [nameof(DbRetryOptions.CommitVerification)] = static (options, value) => options.CommitVerification = Choice<CommitVerification>(value),
         [nameof(DbRetryOptions.WitnessTable)] = static (options, value) => options.WitnessTable = value.Value!,
         [nameof(DbRetryOptions.AbandonSilentHosts)] = static (options, value) => options.AbandonSilentHosts = Flag(value),
-        [nameof(DbRetryOptions.BufferResults)] = static (options, value) => options.BufferResults = Flag(value),
+        [nameof(DbRetryOptions.Buffering)] = static (options, value) => options.Buffering = Choice<ResultBuffering>(value),
+        [nameof(DbRetryOptions.ReadAheadRows)] = static (options, value) => options.ReadAheadRows = Number(value),
+        [nameof(DbRetryOptions.ReadYourWrites)] = static (options, value) => options.ReadYourWrites = Flag(value),
         [nameof(DbRetryOptions.RetriableSqlStates)] = static (options, value) => options.RetriableSqlStates.UnionWith(List(value)),
     };
 
@@ -79,10 +81,11 @@ internal static class ConfigurationKeys
             ? session
             : throw Mistake(value, $"one of {string.Join(", ", Enum.GetNames<TargetSession>())}");
 
-    private static CommitVerification Verification(IConfigurationSection value)
-        => Enum.TryParse<CommitVerification>(value.Value, ignoreCase: true, out var verification)
-            ? verification
-            : throw Mistake(value, $"one of {string.Join(", ", Enum.GetNames<CommitVerification>())}");
+    private static T Choice<T>(IConfigurationSection value)
+        where T : struct, Enum
+        => Enum.TryParse<T>(value.Value, ignoreCase: true, out var choice)
+            ? choice
+            : throw Mistake(value, $"one of {string.Join(", ", Enum.GetNames<T>())}");
 
     // A list in a file, or the states with commas between in an environment variable.
     private static IEnumerable<string> List(IConfigurationSection value)

@@ -62,7 +62,7 @@ internal sealed class Cluster
     internal int Primary => Volatile.Read(ref _primary);
 
     /// <summary>Whether any of them was ever seen to accept writes.</summary>
-    internal bool HasHadPrimary => Volatile.Read(ref _latestPrimary) >= 0;
+    internal bool HasHadPrimary => News.HasHadPrimary;
 
     internal int[] Candidates(TargetSession target, TimeProvider time, Random random)
         => CandidateOrder.Order(_knowledge, target, time.GetTimestamp(), random);

@@ -37,6 +37,9 @@ internal sealed class HostNews(ImmutableArray<HostEndpoint> hosts, TimeProvider?
     private long? _withoutPrimarySince;
     private Failover? _latestFailover;
 
+    /// <summary>Whether any host was ever the primary, as far as this process knows.</summary>
+    internal bool HasHadPrimary => Volatile.Read(ref _primary) >= 0;
+
     internal Failover? LatestFailover => Volatile.Read(ref _latestFailover);
 
     /// <summary>A host has another role than was known, or none was known.</summary>

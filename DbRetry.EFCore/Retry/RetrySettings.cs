@@ -84,7 +84,8 @@ internal sealed record RetrySettings
         var changed = TargetSession != context.TargetSession ? nameof(TargetSession)
             : HostTimeout != context.HostTimeout ? nameof(HostTimeout)
             : WitnessTable != context.WitnessTable ? nameof(WitnessTable)
-            : BufferResults != context.BufferResults ? nameof(BufferResults)
+            : Buffering != context.Buffering ? nameof(Buffering)
+            : ReadAheadRows != context.ReadAheadRows ? nameof(ReadAheadRows)
             : null;
         if (changed is not null)
         {

@@ -5,14 +5,14 @@ using System.Text;
 namespace DbRetry.EFCore.Tests.Support;
 
 /// <summary>What the agents of a cluster tell a load balancer over HTTP: 200 on the node that it is to lead to, 503 on the others.</summary>
-internal sealed class HealthChecks : IAsyncDisposable
+internal sealed class HttpChecks : IAsyncDisposable
 {
     private readonly TcpListener[] _listeners;
     private readonly Task[] _serving;
     private volatile int _primary;
     private volatile bool _over;
 
-    public HealthChecks(int nodes, int primary)
+    public HttpChecks(int nodes, int primary)
     {
         _primary = primary;
         _listeners = [.. Enumerable.Range(0, nodes).Select(_ => new TcpListener(IPAddress.Loopback, 0))];
