@@ -11,6 +11,7 @@ public class PublicApiTests
     [TestMethod]
     [DataRow("DbRetry.EFCore", "PublicApi.txt")]
     [DataRow("DbRetry.EFCore.HealthChecks", "PublicApi.HealthChecks.txt")]
+    [DataRow("DbRetry.EFCore.Testing", "PublicApi.Testing.txt")]
     public void The_public_api_is_what_it_was(string assembly, string snapshot)
     {
         var actual = ApiListing.Of(Assembly.Load(assembly));

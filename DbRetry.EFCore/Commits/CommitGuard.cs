@@ -11,7 +11,14 @@ namespace DbRetry.EFCore.Commits;
 
 /// <summary>Commits, and when the answer is lost, finds out what it was.</summary>
 internal sealed class CommitGuard(
-    ContextSettings context, AttemptLog log, AnswerWatch watch, WitnessUpkeep witnesses, EventReporter reporter, TimeProvider time, Random random)
+    ContextSettings context,
+    AttemptLog log,
+    AnswerWatch watch,
+    WitnessUpkeep witnesses,
+    EventReporter reporter,
+    TimeProvider time,
+    Random random,
+    IAnswerFault? answerFault = null)
 {
     /// <summary>How long a cancelled caller is kept waiting for the outcome of a COMMIT that was sent already.</summary>
     internal static readonly TimeSpan CancellationGrace = TimeSpan.FromSeconds(2);
@@ -40,6 +47,8 @@ internal sealed class CommitGuard(
             {
                 proof.Commit(connection, transaction);
             }
+
+            answerFault?.Answered(connection);
         }
         catch (Exception exception) when (IsInDoubt(connection, exception))
         {
@@ -64,6 +73,10 @@ internal sealed class CommitGuard(
         {
             using var limit = AnswerLimit.Start(connection, time);
             await AnswerAsync(connection, transaction, proof, cancellationToken).ConfigureAwait(false);
+            if (answerFault is not null)
+            {
+                await answerFault.AnsweredAsync(connection).ConfigureAwait(false);
+            }
         }
         catch (Exception exception) when (IsInDoubt(connection, exception))
         {
