@@ -1,0 +1,28 @@
+using DbRetry.Sample;
+using DbRetry.Sample.Shop;
+using Microsoft.EntityFrameworkCore;
+using OpenTelemetry.Metrics;
+
+var builder = WebApplication.CreateBuilder(args);
+
+// snippet: sample, database
+builder.Services.AddDbContext<ShopContext>(options => options
+    .UseNpgsql(builder.Configuration.GetConnectionString("Shop"))
+    .UseDbRetry());
+// end snippet
+
+// snippet: sample, metrics
+builder.Services.AddOpenTelemetry()
+    .WithMetrics(metrics => metrics.AddMeter("DbRetry.EFCore", "Npgsql").AddPrometheusExporter());
+// end snippet
+
+builder.Services.AddProblemDetails().AddExceptionHandler<DatabaseTrouble>();
+
+var app = builder.Build();
+app.UseExceptionHandler();
+app.MapOrders();
+app.MapTransfers();
+app.MapPrometheusScrapingEndpoint();
+
+await ShopDatabase.EnsureCreatedAsync(app.Services);
+await app.RunAsync();
