@@ -1,5 +1,6 @@
 using System.Reflection;
 using System.Runtime.CompilerServices;
+using DbRetry.EFCore.Testing;
 
 namespace DbRetry.EFCore.Tests;
 
@@ -9,15 +10,17 @@ public class ConventionsTests
 {
     private static readonly Assembly Library = typeof(DbRetryOptions).Assembly;
 
+    private static readonly Assembly FaultKit = typeof(DbRetryFaults).Assembly;
+
     private static readonly string[] Namespaces =
-        ["DbRetry.EFCore", "Microsoft.EntityFrameworkCore", "Microsoft.Extensions.DependencyInjection"];
+        ["DbRetry.EFCore", "DbRetry.EFCore.Testing", "Microsoft.EntityFrameworkCore", "Microsoft.Extensions.DependencyInjection"];
 
     private static readonly string[] Dependencies =
         ["Microsoft.EntityFrameworkCore", "Microsoft.EntityFrameworkCore.Abstractions", "Microsoft.EntityFrameworkCore.Relational", "Npgsql", "Npgsql.EntityFrameworkCore.PostgreSQL"];
 
     [TestMethod]
     public void Public_types_are_in_the_documented_namespaces()
-        => AssertNone(Library.GetExportedTypes().Where(type => !Namespaces.Contains(type.Namespace)));
+        => AssertNone(Library.GetExportedTypes().Concat(FaultKit.GetExportedTypes()).Where(type => !Namespaces.Contains(type.Namespace)));
 
     [TestMethod]
     public void Folders_are_namespaces_of_internal_types_only()
@@ -26,7 +29,7 @@ public class ConventionsTests
 
     [TestMethod]
     public void Nobody_can_derive_from_a_class_that_was_not_made_for_it()
-        => AssertNone(Library.GetTypes().Where(type => type is { IsClass: true, IsSealed: false, IsAbstract: false } && !IsGenerated(type)));
+        => AssertNone(Library.GetTypes().Concat(FaultKit.GetTypes()).Where(type => type is { IsClass: true, IsSealed: false, IsAbstract: false } && !IsGenerated(type)));
 
     [TestMethod]
     public void Seams_are_in_one_folder()
@@ -45,6 +48,10 @@ public class ConventionsTests
             .ToList();
         Assert.IsEmpty(others, string.Join(", ", others));
     }
+
+    [TestMethod]
+    public void Production_code_knows_nothing_of_the_fault_kit()
+        => Assert.DoesNotContain(FaultKit.GetName().Name, Library.GetReferencedAssemblies().Select(assembly => assembly.Name));
 
     [TestMethod]
     public void Every_exception_that_callers_may_catch_says_what_it_is()

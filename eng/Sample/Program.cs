@@ -5,11 +5,9 @@ using OpenTelemetry.Metrics;
 
 var builder = WebApplication.CreateBuilder(args);
 
-// snippet: sample, database
 builder.Services.AddDbContext<ShopContext>(options => options
     .UseNpgsql(builder.Configuration.GetConnectionString("Shop"))
     .UseDbRetry());
-// end snippet
 
 // snippet: sample, metrics
 builder.Services.AddOpenTelemetry()

@@ -15,7 +15,6 @@ internal static class Transfers
 
     private static async Task<IResult> MakeAsync(MakeTransfer request, ShopContext context, CancellationToken cancellationToken)
     {
-        // snippet: sample, unit
         await context.Database.ExecuteInTransactionScopeAsync(
             async token =>
             {
@@ -28,7 +27,6 @@ internal static class Transfers
             },
             IsolationLevel.Serializable,
             cancellationToken);
-        // end snippet
         return Results.NoContent();
     }
 
