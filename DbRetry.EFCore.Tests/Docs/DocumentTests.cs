@@ -8,6 +8,9 @@ namespace DbRetry.EFCore.Tests.Docs;
 [TestClass]
 public sealed partial class DocumentTests
 {
+    // What the analyzers report is shown there; their own tests compile it.
+    private const string Reported = "analyzers.md";
+
     private static string Root { get; } = RepositoryRoot();
 
     private static IEnumerable<string> Documents =>
@@ -22,7 +25,7 @@ public sealed partial class DocumentTests
     public void Each_snippet_of_a_document_is_in_the_code_that_the_tests_run()
     {
         var code = Sources.SelectMany(Snippet.InSource).Select(snippet => snippet.Text).ToHashSet();
-        var unknown = Documents.SelectMany(Snippet.InDocument).Where(snippet => !code.Contains(snippet.Text)).ToList();
+        var unknown = Documents.Where(document => Path.GetFileName(document) != Reported).SelectMany(Snippet.InDocument).Where(snippet => !code.Contains(snippet.Text)).ToList();
 
         Assert.IsEmpty(unknown, string.Join("\n\n", unknown.Select(snippet => $"{snippet.Place}\n{snippet.Text}")));
     }
