@@ -29,7 +29,8 @@ public class ConventionsTests
 
     [TestMethod]
     public void Nobody_can_derive_from_a_class_that_was_not_made_for_it()
-        => AssertNone(Library.GetTypes().Concat(FaultKit.GetTypes()).Where(type => type is { IsClass: true, IsSealed: false, IsAbstract: false } && !IsGenerated(type)));
+        => AssertNone(Library.GetTypes().Concat(FaultKit.GetTypes())
+            .Where(type => type is { IsClass: true, IsSealed: false, IsAbstract: false } && !IsGenerated(type)));
 
     [TestMethod]
     public void Seams_are_in_one_folder()

@@ -25,7 +25,8 @@ public sealed partial class DocumentTests
     public void Each_snippet_of_a_document_is_in_the_code_that_the_tests_run()
     {
         var code = Sources.SelectMany(Snippet.InSource).Select(snippet => snippet.Text).ToHashSet();
-        var unknown = Documents.Where(document => Path.GetFileName(document) != Reported).SelectMany(Snippet.InDocument).Where(snippet => !code.Contains(snippet.Text)).ToList();
+        var unknown = Documents.Where(document => Path.GetFileName(document) != Reported).SelectMany(Snippet.InDocument)
+            .Where(snippet => !code.Contains(snippet.Text)).ToList();
 
         Assert.IsEmpty(unknown, string.Join("\n\n", unknown.Select(snippet => $"{snippet.Place}\n{snippet.Text}")));
     }
@@ -78,9 +79,12 @@ public sealed partial class DocumentTests
     public void Each_guide_is_reached_from_the_readme_or_from_the_list_of_decisions()
     {
         var linked = new[] { Path.Combine(Root, "README.md"), Path.Combine(Root, "docs", "decisions", "README.md") }
-            .SelectMany(list => Link().Matches(File.ReadAllText(list)).Select(link => Path.GetFullPath(Path.Combine(Path.GetDirectoryName(list)!, link.Groups[1].Value))))
+            .SelectMany(list => Link().Matches(File.ReadAllText(list))
+                .Select(link => Path.GetFullPath(Path.Combine(Path.GetDirectoryName(list)!, link.Groups[1].Value))))
             .ToHashSet();
-        var hidden = Directory.EnumerateFiles(Path.Combine(Root, "docs"), "*.md", SearchOption.AllDirectories).Where(file => !linked.Contains(file)).ToList();
+        var hidden = Directory.EnumerateFiles(Path.Combine(Root, "docs"), "*.md", SearchOption.AllDirectories)
+            .Where(file => !linked.Contains(file))
+            .ToList();
 
         Assert.IsEmpty(hidden, string.Join(", ", hidden));
     }

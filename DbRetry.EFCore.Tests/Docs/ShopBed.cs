@@ -33,8 +33,9 @@ internal sealed class ShopBed : IAsyncDisposable
 
     public Task<long> OrdersAsync() => Database.ScalarAsync<long>("select count(*) from orders");
 
-    public async Task<(long First, long Second)> BalancesAsync()
-        => (await Database.ScalarAsync<long>("select balance from accounts where id = 1"), await Database.ScalarAsync<long>("select balance from accounts where id = 2"));
+    public async Task<(long First, long Second)> BalancesAsync() => (await BalanceAsync(1), await BalanceAsync(2));
+
+    public Task<long> BalanceAsync(int id) => Database.ScalarAsync<long>($"select balance from accounts where id = {id}");
 
     public ValueTask DisposeAsync() => Database.DisposeAsync();
 }

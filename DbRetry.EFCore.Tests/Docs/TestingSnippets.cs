@@ -33,7 +33,7 @@ public sealed class TestingSnippets
         Assert.AreEqual(90, await BalanceAsync(1));
         // end snippet
 
-        Task<long> BalanceAsync(int id) => shop.Database.ScalarAsync<long>($"select balance from accounts where id = {id}", Cancellation);
+        Task<long> BalanceAsync(int id) => shop.BalanceAsync(id);
     }
 
     [TestMethod]
@@ -123,7 +123,7 @@ public sealed class TestingSnippets
         // end snippet
 
         faults.AssertAllHit();
-        Task<long> BalanceAsync(int id) => shop.Database.ScalarAsync<long>($"select balance from accounts where id = {id}", Cancellation);
+        Task<long> BalanceAsync(int id) => shop.BalanceAsync(id);
     }
 
     private static Task TransferAsync(ShopContext context, int from, int to, long amount)

@@ -193,7 +193,9 @@ public sealed class DbRetryFaultsTests
 
         faults.Conflict();
         var conflict = await Assert.ThrowsExactlyAsync<PostgresException>(() => context.IncrementAsync(async));
-        Assert.AreEqual(("40001", "ERROR", "could not serialize access due to concurrent update"), (conflict.SqlState, conflict.InvariantSeverity, conflict.MessageText));
+        Assert.AreEqual(
+            ("40001", "ERROR", "could not serialize access due to concurrent update"),
+            (conflict.SqlState, conflict.InvariantSeverity, conflict.MessageText));
 
         faults.Conflict(sqlState: "40P01");
         Assert.AreEqual("40P01", (await Assert.ThrowsExactlyAsync<PostgresException>(() => context.IncrementAsync(async))).SqlState);

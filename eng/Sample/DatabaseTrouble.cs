@@ -11,8 +11,10 @@ internal sealed class DatabaseTrouble(IProblemDetailsService problems) : IExcept
     {
         var (status, title) = exception switch
         {
-            CommitOutcomeUnknownException => (StatusCodes.Status500InternalServerError, "It is not known whether the request was carried out. Look before you repeat it."),
-            RetryLimitExceededException or NoSuitableHostException => (StatusCodes.Status503ServiceUnavailable, "The request was not carried out. Try again later."),
+            CommitOutcomeUnknownException => (
+                StatusCodes.Status500InternalServerError, "It is not known whether the request was carried out. Look before you repeat it."),
+            RetryLimitExceededException or NoSuitableHostException => (
+                StatusCodes.Status503ServiceUnavailable, "The request was not carried out. Try again later."),
             _ => (0, string.Empty),
         };
         if (status == 0)
