@@ -68,6 +68,10 @@ internal sealed partial class LocalCluster
 
     /// <summary>Promotes the running standby that has received most.</summary>
     public async Task<Promotion> FailoverAsync(CancellationToken cancellationToken = default)
+        => await PromoteAsync(await FurthestStandbyAsync(cancellationToken), cancellationToken);
+
+    /// <summary>The running standby that has received most.</summary>
+    public async Task<int> FurthestStandbyAsync(CancellationToken cancellationToken = default)
     {
         var candidates = await Task.WhenAll(Running().Where(node => node != PrimaryIndex).Select(async node =>
         {
@@ -77,7 +81,30 @@ internal sealed partial class LocalCluster
         }));
         return candidates is []
             ? throw new InvalidOperationException("No standby is running.")
-            : await PromoteAsync(candidates.MaxBy(candidate => candidate.Received).Node, cancellationToken);
+            : candidates.MaxBy(candidate => candidate.Received).Node;
+    }
+
+    /// <summary>
+    /// Tells the other running standbys to follow a node, as a failover manager does: on their own they would not leave a primary that is frozen.
+    /// </summary>
+    public Task FollowAsync(int node, CancellationToken cancellationToken = default)
+        => Task.WhenAll(Running().Where(standby => standby != PrimaryIndex && standby != node).Select(standby => SetAsync(
+            standby,
+            "primary_conninfo",
+            $"host=127.0.0.1 port={Port(node)} user=postgres application_name=n{standby} connect_timeout=2",
+            cancellationToken)));
+
+    /// <summary>The running nodes look for the primary by themselves again.</summary>
+    public Task FollowPrimaryAsync(CancellationToken cancellationToken = default)
+        => Task.WhenAll(Running().Select(node => SetAsync(node, "primary_conninfo", null, cancellationToken)));
+
+    /// <summary>Changes a setting of one running node, or takes the change back.</summary>
+    public async Task SetAsync(int node, string setting, string? value, CancellationToken cancellationToken = default)
+    {
+        await using var admin = await AdminConnectionAsync(node, cancellationToken: cancellationToken);
+        await ExecuteAsync(
+            admin, value is null ? $"alter system reset {setting}" : $"alter system set {setting} = '{value}'", cancellationToken);
+        await ExecuteAsync(admin, "select pg_reload_conf()", cancellationToken);
     }
 
     /// <summary>

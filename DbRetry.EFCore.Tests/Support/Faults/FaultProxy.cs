@@ -22,6 +22,7 @@ internal sealed class FaultProxy : IAsyncDisposable
     private Socket _listener;
     private Task _accepting;
     private bool _refusing;
+    private Socket? _filler;
     private volatile bool _ignoring;
     private volatile EndPoint _target;
 
@@ -127,12 +128,28 @@ internal sealed class FaultProxy : IAsyncDisposable
         _ignoring = true;
     }
 
+    /// <summary>New connections are never established, as if every packet to the host were lost (Linux). Open ones go on.</summary>
+    public void DropConnections()
+    {
+        lock (_listenerLock)
+        {
+            RefuseConnections();
+
+            // Linux drops what a full queue cannot take, and a queue of this length is full with one.
+            _listener.Listen(0);
+            _filler = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
+            _filler.Connect(IPAddress.Loopback, Port);
+        }
+    }
+
     /// <summary>New connections are served again.</summary>
     public void AcceptConnections()
     {
         lock (_listenerLock)
         {
             _ignoring = false;
+            _filler?.Dispose();
+            _filler = null;
             if (_refusing)
             {
                 _refusing = false;
@@ -145,6 +162,7 @@ internal sealed class FaultProxy : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         _listener.Dispose();
+        _filler?.Dispose();
         await _accepting;
         foreach (var connection in _connections.Values)
         {

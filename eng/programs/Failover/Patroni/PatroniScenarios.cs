@@ -1,0 +1,75 @@
+using System.Diagnostics;
+using System.Runtime.CompilerServices;
+using DbRetry.EFCore.Tests.Support.Failover;
+
+namespace DbRetry.Failover.Patroni;
+
+/// <summary>What may happen to a cluster that Patroni manages.</summary>
+internal static class PatroniScenarios
+{
+    public static readonly PatroniScenario Kill = new("patroni-kill", "Patroni: kill -9 of the leader's PostgreSQL", KillServerAsync);
+    public static readonly PatroniScenario Machine = new("patroni-machine", "Patroni: kill -9 of the leader's PostgreSQL and agent", KillMachineAsync);
+    public static readonly PatroniScenario Switchover = new("patroni-switchover", "Patroni: switchover by REST", SwitchOverAsync);
+    public static readonly PatroniScenario SplitBrain = new(
+        "patroni-split-brain", "Patroni: second primary after kill -9 of the leader's agent, the old one is killed later", SplitAsync)
+    {
+        Synchronous = false, // With it one of the two could not acknowledge anything.
+    };
+
+    /// <summary>How long everybody goes on after the last turn of the story.</summary>
+    private static readonly TimeSpan Aftermath = TimeSpan.FromSeconds(1);
+
+    /// <summary>How long two primaries take writes.</summary>
+    private static readonly TimeSpan Schism = TimeSpan.FromSeconds(1.5);
+
+    // A promotion ends the replication from the old primary before anybody can see that there is a new one, by less than this.
+    private static readonly TimeSpan Promotion = TimeSpan.FromSeconds(1);
+
+    public static IReadOnlyList<PatroniScenario> All { get; } = [Kill, Machine, Switchover, SplitBrain];
+
+    private static async IAsyncEnumerable<Outage> KillServerAsync(PatroniBed bed, [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        var leader = await bed.Cluster.LeaderAsync(cancellationToken);
+        var faultAt = Stopwatch.GetTimestamp();
+        leader.KillServer();
+        yield return await bed.UntilAnotherIsPrimaryAsync(leader, faultAt, cancellationToken);
+        await Task.Delay(Aftermath, cancellationToken);
+    }
+
+    private static async IAsyncEnumerable<Outage> KillMachineAsync(PatroniBed bed, [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        var leader = await bed.Cluster.LeaderAsync(cancellationToken);
+        var faultAt = Stopwatch.GetTimestamp();
+        await leader.KillAgentAsync();
+        leader.KillServer();
+        yield return await bed.UntilAnotherIsPrimaryAsync(leader, faultAt, cancellationToken);
+        await Task.Delay(Aftermath, cancellationToken);
+    }
+
+    private static async IAsyncEnumerable<Outage> SwitchOverAsync(PatroniBed bed, [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        var leader = await bed.Cluster.LeaderAsync(cancellationToken);
+        var faultAt = Stopwatch.GetTimestamp();
+        var telling = leader.TellAsync(HttpMethod.Post, "switchover", $$"""{"leader": "{{leader.Name}}"}""", cancellationToken);
+        yield return await bed.UntilAnotherIsPrimaryAsync(leader, faultAt, cancellationToken);
+        await telling;
+        await Task.Delay(Aftermath, cancellationToken);
+    }
+
+    private static async IAsyncEnumerable<Outage> SplitAsync(PatroniBed bed, [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        var leader = await bed.Cluster.LeaderAsync(cancellationToken);
+        await leader.KillAgentAsync();
+        var outage = await bed.UntilAnotherIsPrimaryAsync(leader, Stopwatch.GetTimestamp(), cancellationToken);
+        await Task.Delay(Schism, cancellationToken);
+        var killedAt = Stopwatch.GetTimestamp();
+        leader.KillServer();
+        yield return outage with
+        {
+            FaultAt = killedAt,
+            WritableAt = killedAt,
+            ForkedAt = outage.PromotedAt - (long)(Promotion.TotalSeconds * Stopwatch.Frequency),
+        };
+        await Task.Delay(Aftermath, cancellationToken);
+    }
+}
