@@ -18,7 +18,7 @@ internal static class LocalScenarios
     public static readonly LocalScenario Restart = new("restart", "restart of the primary in place", RestartAsync);
     public static readonly LocalScenario Switchover = new("switchover", "switchover and back", SwitchAsync);
     public static readonly LocalScenario StandbyLost = new("standby", "kill -9 of a standby, which comes back", LoseStandbyAsync) { Reading = true };
-    public static readonly LocalScenario SplitBrain = new("split-brain", "a second primary while the old one takes writes, which is stopped later", SplitAsync)
+    public static readonly LocalScenario SplitBrain = new("split-brain", "a second primary beside the old one, which takes writes and is stopped later", SplitAsync)
     {
         Synchronous = false, // With it one of the two could not acknowledge anything.
     };

@@ -50,9 +50,9 @@ internal sealed class ScenarioRun(ScenarioPlan plan, IReadOnlyList<ClientMode> m
             + $"{result.Failed.Count} errors, {result.Lost} lost, {result.Duplicated} duplicated");
     }
 
-    // An outage lasts until the last writer is back, or until the end where somebody is not.
-    private static long BackAt(RoundResult result, Outage outage)
-        => result.FirstWrites(outage).Select(first => first.After).ToArray() is var all && all.All(after => after is not null)
+    // An outage lasts until the last writer is back, or until the end where somebody is not, or where it is about readers.
+    private long BackAt(RoundResult result, Outage outage)
+        => plan.Readers == 0 && result.FirstWrites(outage).Select(first => first.After).ToArray() is var all && all.All(after => after is not null)
             ? outage.WritableAt + (long)(all.Max()!.Value.TotalSeconds * Stopwatch.Frequency)
             : long.MaxValue;
 

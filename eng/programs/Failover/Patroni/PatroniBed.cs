@@ -1,4 +1,5 @@
 using DbRetry.EFCore.Tests.Support;
+using DbRetry.EFCore.Tests.Support.Cluster;
 using DbRetry.EFCore.Tests.Support.Failover;
 using Npgsql;
 
@@ -8,6 +9,8 @@ namespace DbRetry.Failover.Patroni;
 internal sealed class PatroniBed : IFailoverBed
 {
     private const string Database = "proof";
+
+    private static readonly TimeSpan ReplicationLimit = TimeSpan.FromSeconds(30);
 
     private readonly PatroniScenario _scenario;
 
@@ -28,15 +31,17 @@ internal sealed class PatroniBed : IFailoverBed
         try
         {
             var leader = await cluster.LeaderAsync(cancellationToken);
-            await using (var maintenance = await cluster.OpenAsync(leader, "postgres", cancellationToken))
+            await using (var maintenance = await leader.OpenAsync("postgres", cancellationToken))
             {
                 await maintenance.ExecuteAsync($"create database {Database}", cancellationToken);
             }
-            await using (var connection = await cluster.OpenAsync(leader, Database, cancellationToken))
+            await using (var connection = await leader.OpenAsync(Database, cancellationToken))
             {
                 await connection.ExecuteAsync(ProofContext.Schema, cancellationToken);
             }
             await cluster.MendAsync(scenario.Synchronous, cancellationToken);
+            await Task.WhenAll(cluster.Nodes.Select(node => Poll.UntilAsync(
+                () => HasSchemaAsync(node, cancellationToken), ReplicationLimit, () => $"{node.Name} does not have the tables", cancellationToken)));
             return new(scenario, cluster);
         }
         catch
@@ -76,13 +81,26 @@ internal sealed class PatroniBed : IFailoverBed
     }
 
     public async Task<NpgsqlConnection> OpenPrimaryAsync(CancellationToken cancellationToken)
-        => await Cluster.OpenAsync(await Cluster.LeaderAsync(cancellationToken), Database, cancellationToken);
+        => await (await Cluster.LeaderAsync(cancellationToken)).OpenAsync(Database, cancellationToken);
 
     public ValueTask DisposeAsync() => Cluster.DisposeAsync();
 
-    private async Task<Outage> WatchAsync(PatroniNode node, long faultAt, CancellationToken cancellationToken)
+    private static async Task<bool> HasSchemaAsync(PatroniNode node, CancellationToken cancellationToken)
     {
-        var connection = new NpgsqlConnection(Cluster.NodeConnectionString(node, Database));
+        try
+        {
+            await using var connection = await node.OpenAsync(Database, cancellationToken);
+            return await connection.ScalarAsync("select to_regclass('watch') is not null", cancellationToken) is true;
+        }
+        catch (PostgresException notYet) when (notYet.SqlState == PostgresErrorCodes.InvalidCatalogName)
+        {
+            return false;
+        }
+    }
+
+    private static async Task<Outage> WatchAsync(PatroniNode node, long faultAt, CancellationToken cancellationToken)
+    {
+        var connection = new NpgsqlConnection(node.ConnectionString(Database));
         var (promotedAt, writableAt) = await WriteWatch.RunAsync(connection, cancellationToken);
         return new(node.Port, faultAt, promotedAt, writableAt);
     }

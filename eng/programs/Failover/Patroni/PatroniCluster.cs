@@ -37,24 +37,6 @@ internal sealed class PatroniCluster : IAsyncDisposable
         }
     }
 
-    public string NodeConnectionString(PatroniNode node, string database)
-        => $"Host=127.0.0.1;Port={node.Port};Username=postgres;Database={database};Pooling=false;Timeout=5;Application Name=dbretry-admin";
-
-    public async Task<NpgsqlConnection> OpenAsync(PatroniNode node, string database, CancellationToken cancellationToken)
-    {
-        var connection = new NpgsqlConnection(NodeConnectionString(node, database));
-        try
-        {
-            await connection.OpenAsync(cancellationToken);
-            return connection;
-        }
-        catch
-        {
-            await connection.DisposeAsync();
-            throw;
-        }
-    }
-
     /// <summary>The node that holds the leader's lock and is the primary.</summary>
     public async Task<PatroniNode> LeaderAsync(CancellationToken cancellationToken)
     {
@@ -73,7 +55,7 @@ internal sealed class PatroniCluster : IAsyncDisposable
         await PollAsync(() => IsWholeAsync(cancellationToken), "the cluster is not whole", cancellationToken);
         var leader = await LeaderAsync(cancellationToken);
         await leader.TellAsync(HttpMethod.Patch, "config", $$"""{"synchronous_mode": {{(synchronous ? "true" : "false")}}}""", cancellationToken);
-        await using var connection = await OpenAsync(leader, "postgres", cancellationToken);
+        await using var connection = await leader.OpenAsync("postgres", cancellationToken);
         await PollAsync(
             async () => (await connection.ScalarAsync("show synchronous_standby_names", cancellationToken) is not "") == synchronous
                 && (!synchronous || await FirstAsync("synchronous", cancellationToken) is not null),
@@ -141,7 +123,7 @@ internal sealed class PatroniCluster : IAsyncDisposable
         }
         try
         {
-            await using var connection = await OpenAsync(leader, "postgres", cancellationToken);
+            await using var connection = await leader.OpenAsync("postgres", cancellationToken);
             return await connection.ScalarAsync("select count(*) from pg_stat_replication where state = 'streaming'", cancellationToken) is 2L;
         }
         catch (NpgsqlException)

@@ -1,5 +1,6 @@
 using System.Net;
 using DbRetry.EFCore.Tests.Support.Cluster;
+using Npgsql;
 
 namespace DbRetry.Failover.Patroni;
 
@@ -19,6 +20,25 @@ internal sealed class PatroniNode(HttpClient http, string binaries, string folde
     public bool HasAgent => _agent is { IsAlive: true };
 
     private string DataFolder => Path.Combine(folder, "data");
+
+    /// <summary>To the server, outside of all pools.</summary>
+    public string ConnectionString(string database)
+        => $"Host=127.0.0.1;Port={Port};Username=postgres;Database={database};Pooling=false;Timeout=5;Application Name=dbretry-admin";
+
+    public async Task<NpgsqlConnection> OpenAsync(string database, CancellationToken cancellationToken)
+    {
+        var connection = new NpgsqlConnection(ConnectionString(database));
+        try
+        {
+            await connection.OpenAsync(cancellationToken);
+            return connection;
+        }
+        catch
+        {
+            await connection.DisposeAsync();
+            throw;
+        }
+    }
 
     public async Task StartAgentAsync(CancellationToken cancellationToken)
     {

@@ -7,11 +7,11 @@ namespace DbRetry.Failover.Patroni;
 /// <summary>What may happen to a cluster that Patroni manages.</summary>
 internal static class PatroniScenarios
 {
-    public static readonly PatroniScenario Kill = new("patroni-kill", "Patroni: kill -9 of the leader's PostgreSQL", KillServerAsync);
-    public static readonly PatroniScenario Machine = new("patroni-machine", "Patroni: kill -9 of the leader's PostgreSQL and agent", KillMachineAsync);
+    public static readonly PatroniScenario Kill = new("patroni-kill", "Patroni: kill -9 of PostgreSQL, the leader's", KillServerAsync);
+    public static readonly PatroniScenario Machine = new("patroni-machine", "Patroni: kill -9 of PostgreSQL and agent, the leader's", KillMachineAsync);
     public static readonly PatroniScenario Switchover = new("patroni-switchover", "Patroni: switchover by REST", SwitchOverAsync);
     public static readonly PatroniScenario SplitBrain = new(
-        "patroni-split-brain", "Patroni: second primary after kill -9 of the leader's agent, the old one is killed later", SplitAsync)
+        "patroni-split-brain", "Patroni: kill -9 of the agent alone, a second primary appears, the old one is killed later", SplitAsync)
     {
         Synchronous = false, // With it one of the two could not acknowledge anything.
     };

@@ -9,9 +9,9 @@ namespace DbRetry.Failover.Results;
 /// </summary>
 internal static class Chart
 {
-    private const int Left = 250;
+    private const int Left = 260;
     private const int Plot = 480;
-    private const int Right = 190;
+    private const int Right = 200;
     private const int Top = 84;
     private const int Lane = 15;
     private const int Gap = 10;
@@ -24,7 +24,7 @@ internal static class Chart
         .title{font-size:15px;font-weight:600}.small{font-size:11px;fill:#59636e}.end{text-anchor:end}.middle{text-anchor:middle}
         .grid{stroke:#8c959f;stroke-opacity:.3}.goal{stroke:#59636e;stroke-dasharray:4 3}
         .m0{fill:#1a7f37;stroke:#1a7f37}.m1{fill:#cf222e;stroke:#cf222e}.m2{fill:#9a6700;stroke:#9a6700}
-        circle{fill-opacity:.35;stroke:none}.tick{stroke-width:2}text.m0,text.m1,text.m2{stroke:none;font-size:11px}
+        circle{fill-opacity:.35}.tick{stroke-width:2}text.m0,text.m1,text.m2{stroke:none;font-size:11px}
         @media(prefers-color-scheme:dark){text{fill:#e6edf3}.small{fill:#9198a1}.goal{stroke:#9198a1}
         .m0{fill:#3fb950;stroke:#3fb950}.m1{fill:#f85149;stroke:#f85149}.m2{fill:#d29922;stroke:#d29922}}
         """;

@@ -13,9 +13,9 @@ namespace DbRetry.Failover.Results;
 /// <param name="Started">Milliseconds since the first fault of the round.</param>
 /// <param name="Ended">Milliseconds since the first fault of the round.</param>
 /// <param name="Text">What it was about, in a line.</param>
-/// <param name="Error">All of it.</param>
+/// <param name="Details">All of it, where it is ours.</param>
 internal sealed record ErrorRow(
-    string Scenario, string Mode, int Round, int Caller, CallKind Kind, double Started, double Ended, string Text, Exception Error)
+    string Scenario, string Mode, int Round, int Caller, CallKind Kind, double Started, double Ended, string Text, string? Details)
 {
     public const string Header = "scenario,mode,round,caller,kind,started_ms,ended_ms,error";
 
@@ -23,7 +23,15 @@ internal sealed record ErrorRow(
     {
         var fault = outages is [var first, ..] ? first.FaultAt : call.Started;
         return new(
-            scenario, mode, round, call.Caller, call.Kind, Since(call.Started), Since(call.Ended), ErrorText.Of(call.Error!), call.Error!);
+            scenario,
+            mode,
+            round,
+            call.Caller,
+            call.Kind,
+            Since(call.Started),
+            Since(call.Ended),
+            ErrorText.Of(call.Error!),
+            mode == ClientMode.DbRetry.Name ? call.Error!.ToString() : null);
 
         double Since(long at) => Stopwatch.GetElapsedTime(fault, at).TotalMilliseconds;
     }

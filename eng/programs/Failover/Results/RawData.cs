@@ -44,6 +44,8 @@ internal sealed class RawData
         await File.WriteAllLinesAsync(PathOf("waits.csv"), [WaitRow.Header, .. _waits.Select(row => row.ToString())]);
         await File.WriteAllLinesAsync(PathOf("rounds.csv"), [RoundRow.Header, .. _rounds.Select(row => row.ToString())]);
         await File.WriteAllLinesAsync(PathOf("errors.csv"), [ErrorRow.Header, .. _oldErrors, .. _errors.Select(row => row.ToString())]);
+        await File.WriteAllLinesAsync(
+            PathOf("errors-of-ours.txt"), _errors.Where(row => row.Details is not null).Select(row => $"{row}\n{row.Details}\n"));
     }
 
     public string PathOf(string file) => Path.Combine(_folder, file);
