@@ -19,8 +19,6 @@ internal sealed class Caller(int number, bool reads, Guid round, DbContextOption
 
     public int Number => number;
 
-    public bool Reads => reads;
-
     public IReadOnlyCollection<Call> Calls => _calls;
 
     public int Acknowledged => Volatile.Read(ref _acknowledged);

@@ -29,12 +29,9 @@ internal sealed class Load : IDisposable
     public Task<bool> ReachAsync(int acknowledged, TimeSpan limit, CancellationToken cancellationToken)
         => WaitAsync(caller => caller.Acknowledged >= acknowledged, limit, cancellationToken);
 
-    /// <summary>Waits until everybody was served after an outage, writers by the new primary; false when the time is over before.</summary>
+    /// <summary>Waits until an outage is over for everybody; false when the time is over before.</summary>
     public Task<bool> BackAsync(Outage outage, TimeSpan limit, CancellationToken cancellationToken)
-        => WaitAsync(
-            caller => caller.LastAcknowledged is { } last && last.Ended > outage.WritableAt && (caller.Reads || last.ServedBy == outage.Port),
-            limit,
-            cancellationToken);
+        => WaitAsync(caller => caller.LastAcknowledged is { } last && outage.IsOverFor(last), limit, cancellationToken);
 
     /// <param name="release">Frees whoever hangs in a server that was broken.</param>
     public async Task StopAsync(Func<Task> release)

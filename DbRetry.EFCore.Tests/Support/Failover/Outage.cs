@@ -11,4 +11,17 @@ internal sealed record Outage(int Port, long FaultAt, long PromotedAt, long Writ
     /// From when on the old primary was on a history of its own, if it still took writes: what it acknowledged since cannot be demanded of the new one.
     /// </summary>
     public long? ForkedAt { get; init; }
+
+    /// <summary>
+    /// Whether a caller that got this acknowledgement was back. One whose COMMIT was on its way when the harm was done may be told by the new primary what
+    /// became of it on the old one.
+    /// </summary>
+    public bool IsOverFor(Call call) => call.Outcome == CallOutcome.Acknowledged && call.Ended > WritableAt
+        && (call.Kind == CallKind.Read || call.ServedBy == Port || IsFromBefore(call));
+
+    /// <summary>Whether the old primary acknowledged a call although there was a new one.</summary>
+    public bool IsStale(Call call) => call.Outcome == CallOutcome.Acknowledged && call.Ended > PromotedAt
+        && call.Kind != CallKind.Read && call.ServedBy != Port && !IsFromBefore(call);
+
+    private bool IsFromBefore(Call call) => ForkedAt is null && call.Started < FaultAt;
 }

@@ -27,7 +27,7 @@ internal sealed class RoundResult(IReadOnlyList<Call> calls, IReadOnlyList<Outag
     public int Forked => Writes.Count(call => !rows.ContainsKey(call.Id) && IsForked(call));
 
     /// <summary>Acknowledged by an old primary after there was a new one.</summary>
-    public int Stale => Writes.Count(call => outages.LastOrDefault(outage => outage.PromotedAt < call.Ended) is { } outage && outage.Port != call.ServedBy);
+    public int Stale => Writes.Count(call => outages.LastOrDefault(outage => outage.PromotedAt < call.Ended)?.IsStale(call) is true);
 
     /// <summary>Applied more than once, whatever the caller was told.</summary>
     public int Duplicated { get; } = rows.Values.Count(count => count > 1);
@@ -35,17 +35,14 @@ internal sealed class RoundResult(IReadOnlyList<Call> calls, IReadOnlyList<Outag
     private IEnumerable<Call> Writes => calls.Where(call => call.Outcome == CallOutcome.Acknowledged && call.Kind != CallKind.Read);
 
     /// <summary>
-    /// How long after an outage each writer was served by the new primary, or null if it was not: the outage that it saw apart from the time without a
-    /// primary.
+    /// How long after an outage each writer was served again, or null if it was not: the outage that it saw apart from the time without a primary.
     /// </summary>
     public IEnumerable<(int Caller, TimeSpan? After)> FirstWrites(Outage outage)
         => from call in calls
            where call.Kind != CallKind.Read
            group call by call.Caller into own
            orderby own.Key
-           let first = own
-               .Where(call => call.Outcome == CallOutcome.Acknowledged && call.Ended > outage.WritableAt && call.ServedBy == outage.Port)
-               .MinBy(call => call.Ended)
+           let first = own.Where(outage.IsOverFor).MinBy(call => call.Ended)
            select (own.Key, first is null ? null : (TimeSpan?)Stopwatch.GetElapsedTime(outage.WritableAt, first.Ended));
 
     /// <summary>The longest time that each reader was without an answer since the fault of an outage, or null if it had none since.</summary>
