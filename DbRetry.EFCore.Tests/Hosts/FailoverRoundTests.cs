@@ -15,7 +15,7 @@ public sealed class FailoverRoundTests
     [TestMethod]
     [DataRow("split-brain")]
     [DataRow("restart")]
-    [DataRow("switchover")]
+    [DataRow("frozen")]
     public async Task Eight_writers_see_no_error_and_everything_is_applied_once(string name)
     {
         SharedCluster.RequireLocal();

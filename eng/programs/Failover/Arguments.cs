@@ -9,14 +9,16 @@ internal sealed record Arguments(int Rounds, IReadOnlyList<string> Scenarios, IR
 
         Plays each scenario N times on a PostgreSQL cluster of three nodes on loopback, with eight writers at work, for each mode in turn,
         and measures how long after the new primary took writes each writer was served again, what callers were told, and whether anything
-        was lost or applied twice.
+        was lost or applied twice. The new primary takes writes when a write of the program's own, tried every few milliseconds, has been
+        acknowledged. Connections are counted when the process begins to make them, whether a server hears of them or not. Commits wait for
+        one standby, except where two primaries are to take writes at the same time: there, what only the old one had is counted apart.
 
-          --rounds N       how often (3)
+          --rounds N       how often (3); 0 only shows what DIR has
           --scenarios …    which (all that need no Patroni, and steady):
         {string.Join('\n', Described())}
           --patroni        those of Patroni instead, which need etcd and Patroni; they are skipped where these are not installed
           --modes …        who retries ({string.Join(", ", ClientMode.All.Select(mode => mode.Name))})
-          --output DIR     where the raw data and the chart go (artifacts/failover); what is there of other scenarios stays
+          --output DIR     where the raw data and the chart go (artifacts/failover); what is there of others stays
           --help           this text
 
         Exit code: 0 with UseDbRetry() nobody saw an error and nothing was lost or applied twice; 1 somebody did or something was;
@@ -39,7 +41,7 @@ internal sealed record Arguments(int Rounds, IReadOnlyList<string> Scenarios, IR
                 case ("--patroni", _):
                     parsed = parsed with { Scenarios = [.. Catalogue.Patroni.Select(plan => plan.Name)] };
                     continue;
-                case ("--rounds", not null) when int.TryParse(value, out var rounds) && rounds is > 0 and <= 1_000:
+                case ("--rounds", not null) when int.TryParse(value, out var rounds) && rounds is >= 0 and <= 1_000:
                     parsed = parsed with { Rounds = rounds };
                     break;
                 case ("--scenarios", not null) when value.Split(',') is var names && names.All(Catalogue.Knows):

@@ -27,21 +27,12 @@ using var attempts = new ConnectionAttempts();
 ConnectionAttempts.LeaveUsOut();
 try
 {
-    var data = new RawData(arguments.Output, [.. arguments.Scenarios]);
+    var data = new RawData(
+        arguments.Output, (scenario, mode) => arguments.Rounds > 0 && arguments.Scenarios.Contains(scenario) && arguments.Modes.Any(anew => anew.Name == mode));
     ScenarioPlan[] plans = [.. Catalogue.All.Where(plan => arguments.Scenarios.Contains(plan.Name))];
-    if (PatroniBinaries.Missing is { } missing && plans.Any(Catalogue.Patroni.Contains))
+    if (arguments.Rounds > 0)
     {
-        await Console.Error.WriteLineAsync($"The scenarios of Patroni are skipped. {missing}");
-        plans = [.. plans.Except(Catalogue.Patroni)];
-    }
-    foreach (var plan in plans)
-    {
-        await new ScenarioRun(plan, arguments.Modes, attempts, data, Console.Out).RunAsync(arguments.Rounds, interruption.Token);
-        await data.WriteAsync();
-    }
-    if (arguments.Scenarios.Contains(Catalogue.Steady))
-    {
-        await new OpenLatency(data, Console.Out).RunAsync(interruption.Token);
+        await MeasureAsync(data, plans);
     }
     foreach (var plan in plans)
     {
@@ -63,4 +54,22 @@ catch (Exception exception)
 {
     await Console.Error.WriteLineAsync($"The program itself failed: {exception}");
     return ProgramFailed;
+}
+
+async Task MeasureAsync(RawData data, IReadOnlyList<ScenarioPlan> plans)
+{
+    if (PatroniBinaries.Missing is { } missing && plans.Any(Catalogue.Patroni.Contains))
+    {
+        await Console.Error.WriteLineAsync($"The scenarios of Patroni are skipped. {missing}");
+        plans = [.. plans.Except(Catalogue.Patroni)];
+    }
+    foreach (var plan in plans)
+    {
+        await new ScenarioRun(plan, arguments.Modes, attempts, data, Console.Out).RunAsync(arguments.Rounds, interruption.Token);
+        await data.WriteAsync();
+    }
+    if (arguments.Scenarios.Contains(Catalogue.Steady))
+    {
+        await new OpenLatency(data, Console.Out).RunAsync(interruption.Token);
+    }
 }

@@ -1,7 +1,7 @@
 namespace DbRetry.Failover.Results;
 
 /// <summary>
-/// Everything that was measured, as CSV files in one folder. What a folder has of other scenarios stays, so that they can be measured one by one.
+/// Everything that was measured, as CSV files in one folder. What a folder has of other scenarios and modes stays, so that they can be measured one by one.
 /// </summary>
 internal sealed class RawData
 {
@@ -12,8 +12,8 @@ internal sealed class RawData
     private readonly List<ErrorRow> _errors = [];
 
     /// <param name="folder">Is created if it is not there.</param>
-    /// <param name="anew">The scenarios whose rows are replaced.</param>
-    public RawData(string folder, IReadOnlyCollection<string> anew)
+    /// <param name="isAnew">Whether the rows of a scenario and a mode are to be replaced.</param>
+    public RawData(string folder, Func<string, string, bool> isAnew)
     {
         _folder = Directory.CreateDirectory(folder).FullName;
         _waits = [.. Kept("waits.csv").Select(WaitRow.Parse)];
@@ -22,7 +22,7 @@ internal sealed class RawData
 
         IEnumerable<string[]> Kept(string file)
             => Path.Combine(_folder, file) is var path && File.Exists(path)
-                ? File.ReadLines(path).Skip(1).Select(line => line.Split(',')).Where(fields => !anew.Contains(fields[0]))
+                ? File.ReadLines(path).Skip(1).Select(line => line.Split(',')).Where(fields => !isAnew(fields[0], fields[1]))
                 : [];
     }
 
