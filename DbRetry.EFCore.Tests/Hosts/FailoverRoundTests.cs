@@ -25,7 +25,7 @@ public sealed class FailoverRoundTests
         var result = await new Round(bed, Build, Writers, readers: 0).RunAsync(TestContext.CancellationToken);
 
         Assert.IsEmpty(result.Failed, string.Join(Environment.NewLine, result.Failed.Take(3).Select(call => call.Error)));
-        Assert.AreEqual((0, 0, 0), (result.Lost, result.Duplicated, result.CutOff), "Lost, duplicated, still waiting in the end.");
+        Assert.AreEqual((0, 0, 0), (result.Lost.Count, result.Duplicated, result.CutOff), "Lost, duplicated, still waiting in the end.");
         foreach (var outage in result.Outages)
         {
             var first = result.FirstWrites(outage).ToArray();

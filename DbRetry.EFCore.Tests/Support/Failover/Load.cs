@@ -34,25 +34,33 @@ internal sealed class Load : IDisposable
         => WaitAsync(caller => caller.LastAcknowledged is { } last && outage.IsOverFor(last), limit, cancellationToken);
 
     /// <param name="release">Frees whoever hangs in a server that was broken.</param>
-    public async Task StopAsync(Func<Task> release)
+    /// <param name="hurry">Nobody is waited for: synchronous callers, who cannot be cancelled, may wait for a primary for a minute.</param>
+    public async Task StopAsync(Func<Task> release, CancellationToken hurry)
     {
         await _closing.CancelAsync();
-        await Task.WhenAny(_running, Task.Delay(Patience));
-        if (!_running.IsCompleted)
+        await Task.WhenAny(_running, Task.Delay(Patience, hurry));
+        if (_running.IsCompleted)
         {
-            // Npgsql's cancellation may block its caller for long.
-            var cutting = Task.Run(_cutOff.Cancel);
-            await Task.WhenAny(cutting, Task.Delay(Look));
-            await release();
-            await cutting;
+            return;
         }
-        await _running;
+
+        // Npgsql's cancellation may block its caller for long.
+        var cutting = Task.Run(_cutOff.Cancel, CancellationToken.None);
+        if (!hurry.IsCancellationRequested)
+        {
+            await Task.WhenAny(cutting, Task.Delay(Look, hurry));
+            await release();
+            await _running.WaitAsync(hurry);
+        }
     }
 
     public void Dispose()
     {
-        _closing.Dispose();
-        _cutOff.Dispose();
+        if (_running.IsCompleted)
+        {
+            _closing.Dispose();
+            _cutOff.Dispose();
+        }
     }
 
     private async Task<bool> WaitAsync(Func<Caller, bool> condition, TimeSpan limit, CancellationToken cancellationToken)

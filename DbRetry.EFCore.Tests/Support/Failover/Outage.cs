@@ -13,8 +13,8 @@ internal sealed record Outage(int Port, long FaultAt, long PromotedAt, long Writ
     public long? ForkedAt { get; init; }
 
     /// <summary>
-    /// Whether a caller that got this acknowledgement was back. One whose COMMIT was on its way when the harm was done may be told by the new primary what
-    /// became of it on the old one.
+    /// Whether a caller that got this acknowledgement was back. One whose COMMIT was on its way to the old primary may be told by the new one what became of
+    /// it.
     /// </summary>
     public bool IsOverFor(Call call) => call.Outcome == CallOutcome.Acknowledged && call.Ended > WritableAt
         && (call.Kind == CallKind.Read || call.ServedBy == Port || IsFromBefore(call));
@@ -23,5 +23,5 @@ internal sealed record Outage(int Port, long FaultAt, long PromotedAt, long Writ
     public bool IsStale(Call call) => call.Outcome == CallOutcome.Acknowledged && call.Ended > PromotedAt
         && call.Kind != CallKind.Read && call.ServedBy != Port && !IsFromBefore(call);
 
-    private bool IsFromBefore(Call call) => ForkedAt is null && call.Started < FaultAt;
+    private bool IsFromBefore(Call call) => ForkedAt is null && call.Started < PromotedAt;
 }

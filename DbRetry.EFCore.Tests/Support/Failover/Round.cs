@@ -43,7 +43,7 @@ internal sealed class Round(IFailoverBed bed, Func<string, bool, DbContextOption
         }
         finally
         {
-            await load.StopAsync(() => bed.ReleaseAsync(CancellationToken.None));
+            await load.StopAsync(() => bed.ReleaseAsync(cancellationToken), cancellationToken);
         }
         return new([.. load.Calls], outages, await ReadAsync(application, id, cancellationToken));
     }

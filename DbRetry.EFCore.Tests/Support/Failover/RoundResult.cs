@@ -21,7 +21,7 @@ internal sealed class RoundResult(IReadOnlyList<Call> calls, IReadOnlyList<Outag
     public int CutOff => calls.Count(call => call.Outcome == CallOutcome.CutOff);
 
     /// <summary>Acknowledged, and not there.</summary>
-    public int Lost => Writes.Count(call => !rows.ContainsKey(call.Id) && !IsForked(call));
+    public IReadOnlyList<Call> Lost => [.. Writes.Where(call => !rows.ContainsKey(call.Id) && !IsForked(call))];
 
     /// <summary>Acknowledged by a server that had lost its right to, and gone with it: nobody could have kept them.</summary>
     public int Forked => Writes.Count(call => !rows.ContainsKey(call.Id) && IsForked(call));

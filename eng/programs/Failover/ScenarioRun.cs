@@ -38,7 +38,7 @@ internal sealed class ScenarioRun(ScenarioPlan plan, IReadOnlyList<ClientMode> m
                 waits.Add(after?.TotalMilliseconds ?? double.PositiveInfinity);
             }
         }
-        foreach (var call in result.Failed)
+        foreach (var call in result.Failed.Concat(result.Lost))
         {
             data.Add(ErrorRow.Of(plan.Name, mode.Name, round, call, result.Outages));
         }
@@ -47,7 +47,7 @@ internal sealed class ScenarioRun(ScenarioPlan plan, IReadOnlyList<ClientMode> m
         waits.Sort();
         await output.WriteLineAsync(
             $"  round {round}, {mode.Title}: {(plan.Readers > 0 ? "longest silence" : "first write")} after {Texts.Time(waits[0])} to {Texts.Time(waits[^1])}, "
-            + $"{result.Failed.Count} errors, {result.Lost} lost, {result.Duplicated} duplicated");
+            + $"{result.Failed.Count} errors, {result.Lost.Count} lost, {result.Duplicated} duplicated");
     }
 
     // An outage lasts until the last writer is back, or until the end where somebody is not, or where it is about readers.

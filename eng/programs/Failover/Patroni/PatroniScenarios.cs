@@ -22,9 +22,6 @@ internal static class PatroniScenarios
     /// <summary>How long two primaries take writes.</summary>
     private static readonly TimeSpan Schism = TimeSpan.FromSeconds(1.5);
 
-    // A promotion ends the replication from the old primary before anybody can see that there is a new one, by less than this.
-    private static readonly TimeSpan Promotion = TimeSpan.FromSeconds(1);
-
     public static IReadOnlyList<PatroniScenario> All { get; } = [Kill, Machine, Switchover, SplitBrain];
 
     private static async IAsyncEnumerable<Outage> KillServerAsync(PatroniBed bed, [EnumeratorCancellation] CancellationToken cancellationToken)
@@ -64,12 +61,9 @@ internal static class PatroniScenarios
         await Task.Delay(Schism, cancellationToken);
         var killedAt = Stopwatch.GetTimestamp();
         leader.KillServer();
-        yield return outage with
-        {
-            FaultAt = killedAt,
-            WritableAt = killedAt,
-            ForkedAt = outage.PromotedAt - (long)(Promotion.TotalSeconds * Stopwatch.Frequency),
-        };
+
+        // Nobody knows how far behind the new primary was: only what it acknowledged itself can be demanded.
+        yield return outage with { FaultAt = killedAt, WritableAt = killedAt, ForkedAt = long.MinValue };
         await Task.Delay(Aftermath, cancellationToken);
     }
 }

@@ -4,7 +4,7 @@ using DbRetry.EFCore.Tests.Support.Failover;
 
 namespace DbRetry.Failover.Results;
 
-/// <summary>One call that threw.</summary>
+/// <summary>One call that threw, or whose write was lost.</summary>
 /// <param name="Scenario">Its name.</param>
 /// <param name="Mode">Its name.</param>
 /// <param name="Round">Counted from 1.</param>
@@ -30,8 +30,8 @@ internal sealed record ErrorRow(
             call.Kind,
             Since(call.Started),
             Since(call.Ended),
-            ErrorText.Of(call.Error!),
-            mode == ClientMode.DbRetry.Name ? call.Error!.ToString() : null);
+            call.Error is { } error ? ErrorText.Of(error) : $"LOST: acknowledged by port {call.ServedBy}",
+            mode == ClientMode.DbRetry.Name ? call.Error?.ToString() ?? "" : null);
 
         double Since(long at) => Stopwatch.GetElapsedTime(fault, at).TotalMilliseconds;
     }

@@ -43,7 +43,7 @@ internal sealed record RoundRow(
         result.Outages.Sum(outage => Math.Max(0, Stopwatch.GetElapsedTime(Math.Max(outage.PromotedAt, outage.FaultAt), outage.WritableAt).TotalMilliseconds)),
         result.Acknowledged,
         result.Failed.Count,
-        result.Lost,
+        result.Lost.Count,
         result.Duplicated,
         result.CutOff,
         result.Stale,

@@ -19,7 +19,8 @@ internal sealed class ScenarioTable(ScenarioPlan plan, IReadOnlyList<ClientMode>
         }
 
         var reads = plan.Readers > 0;
-        var table = new TextTable([$"{plan.Name}, {shown[0].Rounds.Count} rounds", .. shown.Select(column => column.Mode.Title)]);
+        var table = new TextTable([plan.Name, .. shown.Select(column => column.Mode.Title)]);
+        Add("rounds", column => $"{column.Rounds.Count}");
         Add("without a primary, median", column => Texts.Time(new Quantiles(column.Rounds.Select(row => row.WithoutPrimary)).Median));
         Add(reads ? "longest silence of a reader, median" : "first write after it, median", column => Texts.Time(column.Waits.Median));
         Add("… p99", column => Texts.Time(column.Waits.P99));
