@@ -17,6 +17,7 @@ public sealed class ShopContext(DbContextOptions<ShopContext> options) : DbConte
             order.ToTable("orders");
             order.Property(o => o.Id).HasColumnName("id");
             order.Property(o => o.RequestId).HasColumnName("request_id");
+            order.Property(o => o.Day).HasColumnName("day");
             order.Property(o => o.Total).HasColumnName("total");
         });
         modelBuilder.Entity<Account>(account =>
@@ -32,6 +33,8 @@ public sealed class ShopContext(DbContextOptions<ShopContext> options) : DbConte
         public long Id { get; set; }
 
         public Guid RequestId { get; set; }
+
+        public DateOnly Day { get; set; }
 
         public long Total { get; set; }
     }

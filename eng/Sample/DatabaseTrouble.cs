@@ -5,7 +5,7 @@ using Microsoft.EntityFrameworkCore.Storage;
 namespace DbRetry.Sample;
 
 /// <summary>Tells a caller what it means when not even retries have helped.</summary>
-internal sealed class DatabaseTrouble(IProblemDetailsService problems) : IExceptionHandler
+internal sealed partial class DatabaseTrouble(IProblemDetailsService problems, ILogger<DatabaseTrouble> logger) : IExceptionHandler
 {
     public ValueTask<bool> TryHandleAsync(HttpContext httpContext, Exception exception, CancellationToken cancellationToken)
     {
@@ -22,7 +22,12 @@ internal sealed class DatabaseTrouble(IProblemDetailsService problems) : IExcept
             return ValueTask.FromResult(false);
         }
 
+        LogGivenUp(logger, exception);
         httpContext.Response.StatusCode = status;
         return problems.TryWriteAsync(new() { HttpContext = httpContext, ProblemDetails = { Status = status, Title = title } });
     }
+
+    // Once an exception is handled, ASP.NET Core says no more about it.
+    [LoggerMessage(Level = LogLevel.Error, Message = "A request was given up.")]
+    private static partial void LogGivenUp(ILogger logger, Exception exception);
 }
