@@ -18,6 +18,7 @@ public class PackageTests
     private static readonly string[] Dependencies =
     [
         "Microsoft.EntityFrameworkCore.Relational [10.0.14, 11.0.0)",
+        "Microsoft.Extensions.Logging.Abstractions [10.0.14, 11.0.0)",
         "Npgsql [10.0.0, 11.0.0)",
         "Npgsql.EntityFrameworkCore.PostgreSQL [10.0.0, 11.0.0)",
     ];

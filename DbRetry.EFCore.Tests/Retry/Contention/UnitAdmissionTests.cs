@@ -83,6 +83,17 @@ public sealed class UnitAdmissionTests
     }
 
     [TestMethod]
+    public void Before_its_last_chance_a_unit_gives_those_time_to_end_who_began_before_there_was_a_gate()
+    {
+        var unit = Unit();
+        unit.Leave(conflict: true);
+        unit.Leave(conflict: true);
+        Assert.IsLessThan(_settings.ConflictDelay * 8, unit.Pause(TimeSpan.Zero, 0.5));
+        unit.Leave(conflict: true);
+        Assert.AreEqual(_settings.ConflictDelay * 12, unit.Pause(TimeSpan.Zero, 0.5));
+    }
+
+    [TestMethod]
     public void A_gate_goes_away_when_nobody_of_its_kind_loses_any_more()
     {
         var unit = Unit();

@@ -20,7 +20,7 @@ internal static class SecondLook
             silent += route.Cluster.IsSilent(host, time) ? 1 : 0;
             if (target.IsForStandby() && route.Cluster.TakeLookAtFormerPrimary(host, time))
             {
-                Begin(route, host, limit, time);
+                Begin(route, host, limit);
             }
         }
 
@@ -38,36 +38,34 @@ internal static class SecondLook
             }
             else if (route.Cluster.Trying(host, time))
             {
-                Begin(route, host, limit, time);
+                Begin(route, host, limit);
             }
         }
 
         return [.. others];
     }
 
-    private static void Begin(HostRoute route, int host, TimeSpan limit, TimeProvider time)
+    private static void Begin(HostRoute route, int host, TimeSpan limit)
     {
         // What belongs to the caller, such as an ambient transaction, must not leak into it.
         if (ExecutionContext.IsFlowSuppressed())
         {
-            _ = Task.Run(() => LookAsync(route, host, limit, time));
+            _ = Task.Run(() => LookAsync(route, host, limit));
             return;
         }
 
         using (ExecutionContext.SuppressFlow())
         {
-            _ = Task.Run(() => LookAsync(route, host, limit, time));
+            _ = Task.Run(() => LookAsync(route, host, limit));
         }
     }
 
-    private static async Task LookAsync(HostRoute route, int host, TimeSpan limit, TimeProvider time)
+    private static async Task LookAsync(HostRoute route, int host, TimeSpan limit)
     {
         try
         {
-            using var end = new CancellationTokenSource(limit, time);
-
             // For this target every host tells its role.
-            if (await route.ProbeAsync(host, TargetSession.PreferStandby, limit, end.Token).ConfigureAwait(false) is { } seen)
+            if (await route.ProbeAsync(host, TargetSession.PreferStandby, limit, CancellationToken.None).ConfigureAwait(false) is { } seen)
             {
                 route.Cluster.Saw(host, seen);
             }

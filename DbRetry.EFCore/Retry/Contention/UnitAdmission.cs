@@ -6,6 +6,9 @@ internal sealed class UnitAdmission(AdmissionGates gates, UnitKind kind, RetrySe
     /// <summary>From this many lost conflicts on, a unit runs alone. It is the last attempt that <c>MaxRetryCount</c> allows, if that comes first.</summary>
     private const int MostLosses = 3;
 
+    // In units of ConflictDelay, at least; twice as much at most.
+    private const double LastChancePause = 8;
+
     // A unit inside another one that was let in must not wait: what it waits for may be waiting for it.
     private static readonly AsyncLocal<bool> Inside = new();
 
@@ -60,8 +63,14 @@ internal sealed class UnitAdmission(AdmissionGates gates, UnitKind kind, RetrySe
     }
 
     /// <summary>The pause after a lost conflict: none where the gate sees to it that the next attempt does not meet the same ones again.</summary>
+    /// <remarks>
+    /// Attempts that began before there was a gate are not in it, and the last chance of a unit must not meet one of them: it gives them time to end. Nobody
+    /// waits for it meanwhile.
+    /// </remarks>
     internal TimeSpan Pause(TimeSpan otherwise, double random01)
-        => _gate is not { Width: < AdmissionWidth.Open } gate ? otherwise
-            : gate.Overload == 0 ? TimeSpan.Zero
-            : Backoff.Next(gate.Overload, settings.ConflictDelay, settings.MaxConflictDelay, random01);
+        => _gate is not { } gate ? otherwise
+            : gate is { Width: < AdmissionWidth.Open, Overload: > 0 } ? Backoff.Next(gate.Overload, settings.ConflictDelay, settings.MaxConflictDelay, random01)
+            : Rank is AdmissionRank.Alone ? settings.ConflictDelay * (LastChancePause * (1 + random01))
+            : gate.Width < AdmissionWidth.Open ? TimeSpan.Zero
+            : otherwise;
 }
