@@ -235,6 +235,19 @@ public class RetryUnitTests
     }
 
     [TestMethod]
+    public void The_last_chance_is_told_by_all_attempts_that_were_lost_and_not_by_conflicts_alone()
+    {
+        _log.Host = Host("chance");
+        var unit = Unit(options => options.MaxRetryCount = 3);
+        Assert.IsFalse(unit.IsLastChance);
+        After(unit, "loss", "InTransaction");
+        After(unit, "conflict", "InTransaction");
+        Assert.IsFalse(unit.IsLastChance);
+        After(unit, "conflict", "InTransaction");
+        Assert.IsTrue(unit.IsLastChance);
+    }
+
+    [TestMethod]
     [DataRow("loss", true)]
     [DataRow("read-only", true)]
     [DataRow("refused", false)]

@@ -238,7 +238,12 @@ internal sealed class DbRetryExecutionStrategy(
     private UnitAdmission? Left<TState>(UnitAdmission? admission, TState state, Delegate operation, RetryUnit unit)
     {
         admission ??= unit.LostConflict ? Admission(state, operation) : null;
-        admission?.Leave(unit.LostConflict);
+        if (admission is not null)
+        {
+            admission.Leave(unit.LostConflict);
+            admission.IsLastChance = unit.IsLastChance;
+        }
+
         return admission;
     }
 

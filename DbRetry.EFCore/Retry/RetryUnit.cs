@@ -62,6 +62,9 @@ internal sealed class RetryUnit(RetrySettings settings, AttemptLog log, TimeProv
     /// <summary>Whether a caller's own check that the work was applied may settle the matter.</summary>
     internal bool IsVerifiable => _verdict is not Verdict.Permanent || Failure.Kind is FailureKind.OutcomeUnknown;
 
+    /// <summary>Whether one more attempt is all that <c>MaxRetryCount</c> allows.</summary>
+    internal bool IsLastChance => _started >= settings.MaxRetryCount;
+
     /// <summary>Whether the attempt that was judged last lost a conflict.</summary>
     internal bool LostConflict => Failure.Kind is FailureKind.Conflict;
 

@@ -83,14 +83,23 @@ public sealed class UnitAdmissionTests
     }
 
     [TestMethod]
+    public async Task The_last_attempt_of_a_unit_runs_alone_whatever_the_others_were_lost_by()
+    {
+        Narrow();
+        var unit = Unit();
+        unit.Leave(conflict: false);
+        unit.IsLastChance = true;
+        Assert.IsTrue(await unit.EnterAsync(Cancellation));
+    }
+
+    [TestMethod]
     public void Before_its_last_chance_a_unit_gives_those_time_to_end_who_began_before_there_was_a_gate()
     {
+        Narrow();
         var unit = Unit();
-        unit.Leave(conflict: true);
-        unit.Leave(conflict: true);
-        Assert.IsLessThan(_settings.ConflictDelay * 8, unit.Pause(TimeSpan.Zero, 0.5));
-        unit.Leave(conflict: true);
-        Assert.AreEqual(_settings.ConflictDelay * 12, unit.Pause(TimeSpan.Zero, 0.5));
+        Assert.AreEqual(TimeSpan.Zero, unit.Pause(Otherwise, 0.5));
+        unit.IsLastChance = true;
+        Assert.AreEqual(_settings.ConflictDelay * 12, unit.Pause(Otherwise, 0.5));
     }
 
     [TestMethod]

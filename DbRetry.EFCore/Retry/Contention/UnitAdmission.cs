@@ -3,7 +3,7 @@ namespace DbRetry.EFCore.Retry.Contention;
 /// <summary>What one unit has to do with the gate of its kind, if there is one.</summary>
 internal sealed class UnitAdmission(AdmissionGates gates, UnitKind kind, RetrySettings settings)
 {
-    /// <summary>From this many lost conflicts on, a unit runs alone. It is the last attempt that <c>MaxRetryCount</c> allows, if that comes first.</summary>
+    /// <summary>From this many lost conflicts on, a unit runs alone, or in the last attempt that <c>MaxRetryCount</c> allows, if that comes first.</summary>
     private const int MostLosses = 3;
 
     // In units of ConflictDelay, at least; twice as much at most.
@@ -17,8 +17,11 @@ internal sealed class UnitAdmission(AdmissionGates gates, UnitKind kind, RetrySe
     private bool _isAlone;
     private int _losses;
 
-    private AdmissionRank Rank => _losses == 0 ? AdmissionRank.Newcomer
-        : _losses >= Math.Min(MostLosses, settings.MaxRetryCount) ? AdmissionRank.Alone
+    /// <summary>Whether the next attempt is the last one that the unit has, whatever the others were lost by.</summary>
+    internal bool IsLastChance { get; set; }
+
+    private AdmissionRank Rank => IsLastChance || _losses >= Math.Min(MostLosses, settings.MaxRetryCount) ? AdmissionRank.Alone
+        : _losses == 0 ? AdmissionRank.Newcomer
         : AdmissionRank.Loser;
 
     internal void Enter()
@@ -68,9 +71,8 @@ internal sealed class UnitAdmission(AdmissionGates gates, UnitKind kind, RetrySe
     /// waits for it meanwhile.
     /// </remarks>
     internal TimeSpan Pause(TimeSpan otherwise, double random01)
-        => _gate is not { } gate ? otherwise
-            : gate is { Width: < AdmissionWidth.Open, Overload: > 0 } ? Backoff.Next(gate.Overload, settings.ConflictDelay, settings.MaxConflictDelay, random01)
+        => _gate is not { Width: < AdmissionWidth.Open } gate ? otherwise
+            : gate.Overload > 0 ? Backoff.Next(gate.Overload, settings.ConflictDelay, settings.MaxConflictDelay, random01)
             : Rank is AdmissionRank.Alone ? settings.ConflictDelay * (LastChancePause * (1 + random01))
-            : gate.Width < AdmissionWidth.Open ? TimeSpan.Zero
-            : otherwise;
+            : TimeSpan.Zero;
 }
