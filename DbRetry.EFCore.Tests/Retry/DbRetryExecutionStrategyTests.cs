@@ -248,8 +248,8 @@ public class DbRetryExecutionStrategyTests
 
         await Assert.ThrowsAsync<RetryLimitExceededException>(() => context.FailAsync(async, "40001"));
 
-        CollectionAssert.AreEqual(new[] { 5.0, 10.0 }, retries.Select(retry => retry.Delay).ToList());
-        CollectionAssert.AreEqual(new[] { 5.0, 10.0 }, time.Waits.Where(wait => wait > TimeSpan.Zero).Select(wait => wait.TotalMilliseconds).ToList());
+        CollectionAssert.AreEqual(new[] { 5.0, 120.0 }, retries.Select(retry => retry.Delay).ToList());
+        CollectionAssert.AreEqual(new[] { 5.0, 120.0 }, time.Waits.Where(wait => wait > TimeSpan.Zero).Select(wait => wait.TotalMilliseconds).ToList());
         CollectionAssert.AreEqual(new[] { 1, 2 }, retries.Select(retry => retry.Failures.Length).ToList());
         Assert.IsTrue(retries[^1].Failures.All(exception => exception is PostgresException { SqlState: "40001" }));
     }

@@ -71,8 +71,9 @@ internal sealed class UnitAdmission(AdmissionGates gates, UnitKind kind, RetrySe
     /// waits for it meanwhile.
     /// </remarks>
     internal TimeSpan Pause(TimeSpan otherwise, double random01)
-        => _gate is not { Width: < AdmissionWidth.Open } gate ? otherwise
-            : gate.Overload > 0 ? Backoff.Next(gate.Overload, settings.ConflictDelay, settings.MaxConflictDelay, random01)
+        => _gate is not { } gate ? otherwise
+            : gate is { Width: < AdmissionWidth.Open, Overload: > 0 } ? Backoff.Next(gate.Overload, settings.ConflictDelay, settings.MaxConflictDelay, random01)
             : Rank is AdmissionRank.Alone ? settings.ConflictDelay * (LastChancePause * (1 + random01))
-            : TimeSpan.Zero;
+            : gate.Width < AdmissionWidth.Open ? TimeSpan.Zero
+            : otherwise;
 }
