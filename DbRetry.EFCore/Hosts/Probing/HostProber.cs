@@ -70,21 +70,9 @@ internal sealed class HostProber(Cluster cluster)
         }
     }
 
-    // It serves many: what belongs to the one who happens to be the first, such as an ambient transaction, must not leak into it. And the thread of
-    // that one must not do the work.
+    // The thread of the one who happens to be the first must not do the work of all.
     private void Start(CancellationTokenSource run, TimeProvider time, Random random)
-    {
-        if (ExecutionContext.IsFlowSuppressed())
-        {
-            _ = Task.Run(() => RunAsync(run, time, random));
-            return;
-        }
-
-        using (ExecutionContext.SuppressFlow())
-        {
-            _ = Task.Run(() => RunAsync(run, time, random));
-        }
-    }
+        => _ = DetachedWork.Begin(() => Task.Run(() => RunAsync(run, time, random)));
 
     private async Task RunAsync(CancellationTokenSource run, TimeProvider time, Random random)
     {

@@ -45,20 +45,7 @@ internal static class SecondLook
         return [.. others];
     }
 
-    private static void Begin(HostRoute route, int host, TimeSpan limit)
-    {
-        // What belongs to the caller, such as an ambient transaction, must not leak into it.
-        if (ExecutionContext.IsFlowSuppressed())
-        {
-            _ = Task.Run(() => LookAsync(route, host, limit));
-            return;
-        }
-
-        using (ExecutionContext.SuppressFlow())
-        {
-            _ = Task.Run(() => LookAsync(route, host, limit));
-        }
-    }
+    private static void Begin(HostRoute route, int host, TimeSpan limit) => _ = DetachedWork.Begin(() => Task.Run(() => LookAsync(route, host, limit)));
 
     private static async Task LookAsync(HostRoute route, int host, TimeSpan limit)
     {

@@ -49,20 +49,7 @@ internal sealed class SilenceWatch(Cluster cluster)
 
     internal void Answered(int host, TimeProvider time) => Volatile.Write(ref _answeredAt[host], time.GetTimestamp());
 
-    // It serves many: nothing of the one who happens to be the first must leak into it.
-    private void Start(TimeProvider time)
-    {
-        if (ExecutionContext.IsFlowSuppressed())
-        {
-            _timer = time.CreateTimer(_ => Tick(time), null, Interval, Interval);
-            return;
-        }
-
-        using (ExecutionContext.SuppressFlow())
-        {
-            _timer = time.CreateTimer(_ => Tick(time), null, Interval, Interval);
-        }
-    }
+    private void Start(TimeProvider time) => _timer = DetachedWork.Begin(() => time.CreateTimer(_ => Tick(time), null, Interval, Interval));
 
     private void Tick(TimeProvider time)
     {
