@@ -1,5 +1,6 @@
 using System.Data.Common;
 using System.Globalization;
+using DbRetry.EFCore.Hosts;
 using Npgsql;
 using NpgsqlTypes;
 
@@ -10,9 +11,9 @@ internal static class TransactionQueries
 {
     // pg_walfile_name shows the live timeline; the one in pg_control_checkpoint() is stale after a promotion. All are reads of shared memory, except
     // that of the control file, which is one page.
-    private const string IncarnationColumns = """
-        (SELECT system_identifier FROM pg_catalog.pg_control_system()),
-        ('x' || pg_catalog.substr(pg_catalog.pg_walfile_name(pg_catalog.pg_current_wal_insert_lsn()), 1, 8))::pg_catalog.bit(32)::pg_catalog.int4,
+    private const string IncarnationColumns = $"""
+        {ServerTimeline.SystemIdentifierSql},
+        {ServerTimeline.TimelineSql},
         pg_catalog.pg_wal_lsn_diff(pg_catalog.pg_last_wal_replay_lsn(), '0/0')::pg_catalog.int8,
         pg_catalog.pg_postmaster_start_time()
         """;

@@ -9,12 +9,9 @@ internal static class HostRoles
 {
     private const string RoleQuery = "SELECT pg_catalog.pg_is_in_recovery(), pg_catalog.current_setting('default_transaction_read_only') = 'on'";
 
-    // The live timeline (ServerBehavior/TransactionStatusFacts): a standby has none of its own, and must not be asked.
-    private const string RoleAndTimelineQuery = RoleQuery + """
-        , CASE WHEN NOT pg_catalog.pg_is_in_recovery()
-            THEN ('x' || pg_catalog.substr(pg_catalog.pg_walfile_name(pg_catalog.pg_current_wal_insert_lsn()), 1, 8))::pg_catalog.bit(32)::pg_catalog.int4 END,
-        (SELECT system_identifier FROM pg_catalog.pg_control_system())
-        """;
+    // A standby has no timeline of its own, and must not be asked.
+    private const string RoleAndTimelineQuery
+        = $"{RoleQuery}, CASE WHEN NOT pg_catalog.pg_is_in_recovery() THEN {ServerTimeline.TimelineSql} END, {ServerTimeline.SystemIdentifierSql}";
 
     /// <summary>
     /// What the server reported by itself, without a round trip (PostgreSQL 14 and later; ServerBehavior/ReportedParametersTests);

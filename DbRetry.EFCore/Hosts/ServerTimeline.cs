@@ -5,6 +5,16 @@ namespace DbRetry.EFCore.Hosts;
 /// <param name="Timeline">The timeline that it writes, or that it last wrote.</param>
 internal sealed record ServerTimeline(long SystemIdentifier, int Timeline)
 {
+    /// <summary>Reads the system identifier. Every role may ask.</summary>
+    internal const string SystemIdentifierSql = "(SELECT system_identifier FROM pg_catalog.pg_control_system())";
+
+    /// <summary>
+    /// Reads the timeline that a primary writes; an error on a standby. pg_walfile_name shows the live one, while that in pg_control_checkpoint() is stale
+    /// after a promotion (ServerBehavior/TransactionStatusFacts). PostgreSQL 10 and later; every role may ask.
+    /// </summary>
+    internal const string TimelineSql
+        = "('x' || pg_catalog.substr(pg_catalog.pg_walfile_name(pg_catalog.pg_current_wal_insert_lsn()), 1, 8))::pg_catalog.bit(32)::pg_catalog.int4";
+
     /// <summary>Whether the server was a primary once, and another one has been promoted since: what it still accepts will be thrown away.</summary>
     /// <param name="newest">The newest timeline of its cluster that anybody has seen; another cluster's says nothing.</param>
     internal bool IsSupersededBy(ServerTimeline? newest)

@@ -7,14 +7,8 @@ namespace DbRetry.EFCore.Hosts.Positions;
 /// <summary>Asks a primary for the position that it has reached, and any host how far its history goes. Every role may ask (PostgreSQL 10 and later).</summary>
 internal static class PositionQueries
 {
-    private const string SystemIdentifier = "(SELECT system_identifier FROM pg_catalog.pg_control_system())";
-
-    // The one in pg_control_checkpoint() is stale after a promotion.
-    private const string WrittenTimeline
-        = "('x' || pg_catalog.substr(pg_catalog.pg_walfile_name(pg_catalog.pg_current_wal_insert_lsn()), 1, 8))::pg_catalog.bit(32)::pg_catalog.int4";
-
     private const string PositionSql = $"""
-        SELECT {SystemIdentifier}, {WrittenTimeline},
+        SELECT {ServerTimeline.SystemIdentifierSql}, {ServerTimeline.TimelineSql},
         pg_catalog.pg_wal_lsn_diff(pg_catalog.pg_current_wal_insert_lsn(), '0/0')::pg_catalog.int8,
         pg_catalog.current_setting('wal_block_size')::pg_catalog.int4
         WHERE NOT pg_catalog.pg_is_in_recovery()
@@ -24,12 +18,12 @@ internal static class PositionQueries
     // replayed and made its own, that of the latest page which it had to write, and that which it receives, which only pg_monitor may see. A standby that
     // lies beyond the fork of a new timeline never receives that (Hosts/Targets/PromotedStandbyTests).
     private const string ReplaySql = $"""
-        SELECT {SystemIdentifier}, NOT pg_catalog.pg_is_in_recovery(),
+        SELECT {ServerTimeline.SystemIdentifierSql}, NOT pg_catalog.pg_is_in_recovery(),
         CASE WHEN pg_catalog.pg_is_in_recovery() THEN GREATEST(
         (SELECT timeline_id FROM pg_catalog.pg_control_checkpoint()),
         (SELECT min_recovery_end_timeline FROM pg_catalog.pg_control_recovery()),
         (SELECT received_tli FROM pg_catalog.pg_stat_wal_receiver))
-        ELSE {WrittenTimeline} END,
+        ELSE {ServerTimeline.TimelineSql} END,
         pg_catalog.pg_wal_lsn_diff(pg_catalog.pg_last_wal_replay_lsn(), '0/0')::pg_catalog.int8
         """;
 
