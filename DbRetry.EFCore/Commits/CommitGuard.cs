@@ -199,7 +199,7 @@ internal sealed class CommitGuard(
         }
         catch (Exception exception)
         {
-            NoteLoss(connection, exception);
+            log.NoteLoss(connection, exception);
             throw;
         }
     }
@@ -222,7 +222,7 @@ internal sealed class CommitGuard(
         }
         catch (Exception exception)
         {
-            NoteLoss(connection, exception);
+            log.NoteLoss(connection, exception);
             throw;
         }
     }
@@ -245,14 +245,6 @@ internal sealed class CommitGuard(
         }
 
         return identity;
-    }
-
-    private void NoteLoss(NpgsqlConnection connection, Exception exception)
-    {
-        if (connection.IsGone())
-        {
-            log.Lost(connection, exception);
-        }
     }
 
     // A connection that is still open, or an error from the server itself, is an answer: it did not commit (ServerBehavior/CommitFaultsTests).

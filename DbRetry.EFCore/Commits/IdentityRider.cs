@@ -51,7 +51,7 @@ internal sealed class IdentityRider(ContextSettings context, AttemptLog log, Lon
             }
             catch (Exception exception)
             {
-                NoteLoss(command, exception);
+                log.NoteLoss((NpgsqlConnection)command.Connection!, exception);
                 throw;
             }
         }
@@ -73,7 +73,7 @@ internal sealed class IdentityRider(ContextSettings context, AttemptLog log, Lon
             }
             catch (Exception exception)
             {
-                NoteLoss(command, exception);
+                log.NoteLoss((NpgsqlConnection)command.Connection!, exception);
                 throw;
             }
         }
@@ -194,15 +194,6 @@ internal sealed class IdentityRider(ContextSettings context, AttemptLog log, Lon
         if (log.Identity is { } whole && TransactionQueries.IsWhole(row))
         {
             KnownServers.Note((NpgsqlConnection)command.Connection!, whole.Server);
-        }
-    }
-
-    private void NoteLoss(DbCommand command, Exception exception)
-    {
-        var connection = (NpgsqlConnection)command.Connection!;
-        if (connection.IsGone())
-        {
-            log.Lost(connection, exception);
         }
     }
 }

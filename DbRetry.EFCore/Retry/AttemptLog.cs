@@ -205,6 +205,15 @@ internal sealed class AttemptLog : IResettableService
         }
     }
 
+    /// <summary>Something failed on a connection that nobody else watches: if that is gone now, this is its loss.</summary>
+    internal void NoteLoss(NpgsqlConnection connection, Exception exception)
+    {
+        if (connection.IsGone())
+        {
+            Lost(connection, exception);
+        }
+    }
+
     internal void Lost(Exception? exception)
     {
         IsConnectionBroken = true;

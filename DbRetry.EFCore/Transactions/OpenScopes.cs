@@ -178,9 +178,9 @@ internal sealed class OpenScopes(ContextSettings settings, AttemptLog log, Sessi
 
     private void NoteLoss(Exception exception)
     {
-        if (Database.GetDbConnection() is NpgsqlConnection connection && connection.IsGone())
+        if (Database.GetDbConnection() is NpgsqlConnection connection)
         {
-            log.Lost(connection, exception);
+            log.NoteLoss(connection, exception);
         }
     }
 }
