@@ -17,4 +17,8 @@ internal static class FailureClassifier
         var examination = new FailureExamination(phase == AttemptPhase.Opening, connectionBroken);
         return FailureDeclarations.Apply(examination.Conclude(exception), exception, rules);
     }
+
+    /// <summary>Of a probe. The application's own judge is for failures that the application has, on its threads.</summary>
+    internal static Failure ClassifyProbe(Exception exception, FailureRules rules)
+        => Classify(exception, AttemptPhase.Opening, connectionBroken: true, rules with { ShouldRetry = null });
 }

@@ -166,13 +166,9 @@ internal sealed class HostProber(Cluster cluster)
         return await leader.Route.ProbeAsync(host, leader.Target, leader.Settings.HostTimeout, either.Token).ConfigureAwait(false);
     }
 
-    // The application's own judge is for failures that the application has, on its threads.
     private bool TurnsAway(int host, HostWaiter waiter, Exception exception)
-    {
-        var rules = waiter.Settings.Rules with { ShouldRetry = null };
-        return FailureClassifier.Classify(exception, AttemptPhase.Opening, connectionBroken: true, rules).Kind is FailureKind.Permanent
+        => FailureClassifier.ClassifyProbe(exception, waiter.Settings.Rules).Kind is FailureKind.Permanent
             && (cluster[host].Role is not { } role || waiter.Target.Match(role) is not TargetSessionMatch.Unfit);
-    }
 
     private void Wake(Func<ProbeSchedule, IReadOnlyList<HostWaiter>> choose)
     {

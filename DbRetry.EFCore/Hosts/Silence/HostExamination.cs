@@ -94,8 +94,7 @@ internal sealed class HostExamination(Cluster cluster, int host, WatchedConnecti
         }
         catch (Exception exception)
         {
-            var rules = waiting.Settings.Rules with { ShouldRetry = null };
-            var failure = FailureClassifier.Classify(exception, AttemptPhase.Opening, connectionBroken: true, rules);
+            var failure = FailureClassifier.ClassifyProbe(exception, waiting.Settings.Rules);
             if (failure.SqlState is null)
             {
                 return failure.IsRetriable && !ClientShapes.IsPoolExhausted(failure.Deciding) ? Answer.None : Answer.Inconclusive;

@@ -49,8 +49,7 @@ internal sealed class ClusterSurvey(
         }
         catch (Exception exception) when (!cancellationToken.IsCancellationRequested)
         {
-            return new(
-                name, null, null, FailureClassifier.Classify(exception, AttemptPhase.Opening, connectionBroken: true, settings.Rules with { ShouldRetry = null }).Reason);
+            return new(name, null, null, FailureClassifier.ClassifyProbe(exception, settings.Rules).Reason);
         }
     }
 
