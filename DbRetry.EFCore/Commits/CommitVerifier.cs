@@ -217,7 +217,7 @@ internal sealed class CommitVerifier(
 
     // To ask it now would cost its whole time limit, and there are others that may know.
     private bool IsSilent(int host)
-        => route.Cluster.Hosts.Length > 1 && route.Cluster[host] is { Stalled: true } known && known.IsAvoided(time.GetTimestamp());
+        => route.Cluster.Hosts.Length > 1 && route.Cluster[host].IsSilent(time.GetTimestamp());
 
     private string Name(int host) => route.NameOf(host);
 }

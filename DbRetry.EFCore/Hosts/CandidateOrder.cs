@@ -38,7 +38,7 @@ internal static class CandidateOrder
     {
         if (host.IsAvoided(now))
         {
-            return host.Stalled ? Excluded : 4;
+            return host.IsSilent(now) ? Excluded : 4;
         }
 
         // There is one primary, and once it is known nobody else needs to be asked. Standbys are several: one that is not known yet, or not any

@@ -129,12 +129,9 @@ internal sealed class Cluster
     internal bool Trying(int host, TimeProvider time)
     {
         var known = this[host];
-        return IsSilent(known, time)
+        return known.IsDue(time.GetTimestamp())
             && Interlocked.CompareExchange(ref _knowledge[host], known with { AvoidUntil = Until(StallPenalty, time) }, known) == known;
     }
-
-    /// <summary>Whether the host did not answer lately, and it is time to see whether it does now.</summary>
-    internal bool IsSilent(int host, TimeProvider time) => IsSilent(this[host], time);
 
     /// <summary>Whether the host was the primary once and another one is now: it may have come back as a standby. True for one caller now and then.</summary>
     internal bool TakeLookAtFormerPrimary(int host, TimeProvider time)
@@ -173,8 +170,6 @@ internal sealed class Cluster
 
     /// <summary>Takes one retry of a lost connection out of the cluster's budget; false when it is used up.</summary>
     internal bool TryTakeRetry(int capacity, TimeProvider time) => _budgets.GetOrAdd(capacity, static (capacity, time) => new RetryBudget(capacity, time), time).TryTake();
-
-    private static bool IsSilent(HostKnowledge known, TimeProvider time) => known.Stalled && !known.IsAvoided(time.GetTimestamp());
 
     private static long Until(TimeSpan penalty, TimeProvider time) => time.GetTimestamp() + (long)(penalty.TotalSeconds * time.TimestampFrequency);
 

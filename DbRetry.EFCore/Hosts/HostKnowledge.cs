@@ -10,4 +10,10 @@ internal sealed record HostKnowledge(HostRole? Role, ServerTimeline? Timeline, l
     internal static readonly HostKnowledge Nothing = new(null, null, null, false);
 
     internal bool IsAvoided(long now) => AvoidUntil > now;
+
+    /// <summary>It did not answer lately, and to ask it now would cost the whole limit again.</summary>
+    internal bool IsSilent(long now) => Stalled && IsAvoided(now);
+
+    /// <summary>It did not answer lately, and it is time to see whether it does now.</summary>
+    internal bool IsDue(long now) => Stalled && !IsAvoided(now);
 }

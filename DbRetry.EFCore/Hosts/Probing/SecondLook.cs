@@ -14,17 +14,18 @@ internal static class SecondLook
             return hosts;
         }
 
-        var silent = 0;
+        var now = time.GetTimestamp();
+        var due = 0;
         foreach (var host in hosts)
         {
-            silent += route.Cluster.IsSilent(host, time) ? 1 : 0;
+            due += route.Cluster[host].IsDue(now) ? 1 : 0;
             if (target.IsForStandby() && route.Cluster.TakeLookAtFormerPrimary(host, time))
             {
                 Begin(route, host, limit);
             }
         }
 
-        if (silent == 0 || silent == hosts.Length)
+        if (due == 0 || due == hosts.Length)
         {
             return hosts;
         }
@@ -32,7 +33,7 @@ internal static class SecondLook
         var others = new List<int>(hosts.Length);
         foreach (var host in hosts)
         {
-            if (!route.Cluster.IsSilent(host, time))
+            if (!route.Cluster[host].IsDue(now))
             {
                 others.Add(host);
             }
