@@ -28,76 +28,18 @@ internal static class PositionQueries
         """;
 
     /// <summary>A position behind everything that is committed now: one round trip; <see langword="null"/> if the server is a standby or does not tell.</summary>
-    internal static CommitPosition? Read(NpgsqlConnection connection, TimeSpan limit)
-    {
-        using var command = Limited(new(PositionSql, connection), limit);
-        try
-        {
-            using var reader = command.ExecuteReader();
-            return reader.Read() ? Position(reader) : null;
-        }
-        catch (PostgresException) when (!connection.IsGone())
-        {
-            return null;
-        }
-    }
+    internal static CommitPosition? Read(NpgsqlConnection connection, TimeSpan limit) => Ask(new(PositionSql, connection), limit, Position);
 
     /// <inheritdoc cref="Read"/>
-    internal static async Task<CommitPosition?> ReadAsync(NpgsqlConnection connection, TimeSpan limit, CancellationToken cancellationToken)
-    {
-        var command = Limited(new(PositionSql, connection), limit);
-        await using (command.ConfigureAwait(false))
-        {
-            try
-            {
-                var reader = await command.ExecuteReaderAsync(cancellationToken).ConfigureAwait(false);
-                await using (reader.ConfigureAwait(false))
-                {
-                    return await reader.ReadAsync(cancellationToken).ConfigureAwait(false) ? Position(reader) : null;
-                }
-            }
-            catch (PostgresException) when (!connection.IsGone())
-            {
-                return null;
-            }
-        }
-    }
+    internal static Task<CommitPosition?> ReadAsync(NpgsqlConnection connection, TimeSpan limit, CancellationToken cancellationToken)
+        => AskAsync(new(PositionSql, connection), limit, Position, cancellationToken);
 
     /// <summary>How far a host's history goes: one round trip; <see langword="null"/> if it does not tell.</summary>
-    internal static ReplayState? Replayed(NpgsqlConnection connection, TimeSpan limit)
-    {
-        using var command = Limited(new(ReplaySql, connection), limit);
-        try
-        {
-            using var reader = command.ExecuteReader();
-            return reader.Read() ? State(reader) : null;
-        }
-        catch (PostgresException) when (!connection.IsGone())
-        {
-            return null;
-        }
-    }
+    internal static ReplayState? Replayed(NpgsqlConnection connection, TimeSpan limit) => Ask(new(ReplaySql, connection), limit, State);
 
     /// <inheritdoc cref="Replayed"/>
-    internal static async Task<ReplayState?> ReplayedAsync(NpgsqlConnection connection, TimeSpan limit, CancellationToken cancellationToken)
-    {
-        var command = Limited(new(ReplaySql, connection), limit);
-        await using (command.ConfigureAwait(false))
-        {
-            try
-            {
-                var reader = await command.ExecuteReaderAsync(cancellationToken).ConfigureAwait(false);
-                await using (reader.ConfigureAwait(false))
-                {
-                    return await reader.ReadAsync(cancellationToken).ConfigureAwait(false) ? State(reader) : null;
-                }
-            }
-            catch (PostgresException) when (!connection.IsGone())
-            {
-                return null;
-            }
-        }
-    }
+    internal static Task<ReplayState?> ReplayedAsync(NpgsqlConnection connection, TimeSpan limit, CancellationToken cancellationToken)
+        => AskAsync(new(ReplaySql, connection), limit, State, cancellationToken);
 
     /// <summary>The end of the last record, given where the next one will begin.</summary>
     /// <remarks>
@@ -107,11 +49,44 @@ internal static class PositionQueries
     internal static long RecordEnd(long insertLsn, int blockSize)
         => insertLsn % blockSize is 24 or 40 ? insertLsn - (insertLsn % blockSize) : insertLsn;
 
-    private static NpgsqlCommand Limited(NpgsqlCommand command, TimeSpan limit)
+    private static T? Ask<T>(NpgsqlCommand question, TimeSpan limit, Func<DbDataReader, T> read)
+        where T : struct
     {
-        command.CommandTimeout = (int)Math.Ceiling(limit.TotalSeconds);
-        return command;
+        using var command = question;
+        command.CommandTimeout = Seconds(limit);
+        try
+        {
+            using var reader = command.ExecuteReader();
+            return reader.Read() ? read(reader) : null;
+        }
+        catch (PostgresException) when (!command.Connection!.IsGone())
+        {
+            return null;
+        }
     }
+
+    private static async Task<T?> AskAsync<T>(NpgsqlCommand command, TimeSpan limit, Func<DbDataReader, T> read, CancellationToken cancellationToken)
+        where T : struct
+    {
+        await using (command.ConfigureAwait(false))
+        {
+            command.CommandTimeout = Seconds(limit);
+            try
+            {
+                var reader = await command.ExecuteReaderAsync(cancellationToken).ConfigureAwait(false);
+                await using (reader.ConfigureAwait(false))
+                {
+                    return await reader.ReadAsync(cancellationToken).ConfigureAwait(false) ? read(reader) : null;
+                }
+            }
+            catch (PostgresException) when (!command.Connection!.IsGone())
+            {
+                return null;
+            }
+        }
+    }
+
+    private static int Seconds(TimeSpan limit) => (int)Math.Ceiling(limit.TotalSeconds);
 
     private static CommitPosition Position(DbDataReader row) => new(row.GetInt64(0), row.GetInt32(1), RecordEnd(row.GetInt64(2), row.GetInt32(3)));
 
