@@ -48,10 +48,7 @@ internal sealed class Outlet(Socket socket, Func<TimeSpan> latency)
         Task previous, byte[] chunk, long handedIn, TimeSpan delay, CancellationToken cancellationToken)
     {
         await previous;
-        if (delay - Stopwatch.GetElapsedTime(handedIn) is var rest && rest > TimeSpan.Zero)
-        {
-            await Task.Delay(rest, cancellationToken);
-        }
+        await WholeDelay.PassAsync(handedIn, delay, cancellationToken);
         await SendAsync(chunk, cancellationToken);
     }
 

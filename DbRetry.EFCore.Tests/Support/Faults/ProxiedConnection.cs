@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Net;
 using System.Net.Sockets;
 
@@ -181,7 +182,7 @@ internal sealed class ProxiedConnection(int number, Socket client, FaultScript s
     {
         if (action.Kind == FaultKind.Delay)
         {
-            await Task.Delay(action.Duration, _silence.Token);
+            await WholeDelay.PassAsync(Stopwatch.GetTimestamp(), action.Duration, _silence.Token);
             return;
         }
         outlet.Discard();
