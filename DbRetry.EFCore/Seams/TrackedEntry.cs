@@ -31,6 +31,12 @@ internal enum ValueMarks
     ConceptuallyNull = 16,
 }
 
+/// <summary>What <see cref="TrackedEntry.Values"/> copied.</summary>
+internal readonly struct PlainValues(ISnapshot values)
+{
+    internal object? this[IProperty property] => values[property.GetOriginalValueIndex()];
+}
+
 /// <summary>EF's record of one entity, with what is needed to put it back: values as they are stored, without the events that a change raises.</summary>
 /// <remarks>
 /// Leans on EFCore/ChangeTracking/Internal/InternalEntryBase.cs, InternalEntityEntry.cs and StateManager.cs, by public members
@@ -138,6 +144,9 @@ internal readonly record struct TrackedEntry
     internal void MarkModified(IProperty property, bool modified) => _entry.SetPropertyModified(property, isModified: modified);
 
     internal void MarkConceptuallyNull(IProperty property) => _entry.HandleNullForeignKey(property);
+
+    /// <summary>Copies of the values of all properties with an original value, as EF makes them for its own comparison: typed, and so without boxes.</summary>
+    internal PlainValues Values() => new(((IRuntimeTypeBase)Type).OriginalValuesFactory(_entry));
 
     internal static bool HasOriginal(IPropertyBase property) => property.GetOriginalValueIndex() >= 0;
 

@@ -1,6 +1,5 @@
 using DbRetry.EFCore.Seams;
 using Microsoft.EntityFrameworkCore;
-using Microsoft.EntityFrameworkCore.Metadata;
 
 namespace DbRetry.EFCore.Transactions;
 
@@ -8,24 +7,38 @@ namespace DbRetry.EFCore.Transactions;
 internal sealed class SavedEntry
 {
     private readonly SavedComplex[] _complex;
-    private readonly SavedValue[] _values;
     private readonly SavedNavigation[] _navigations;
+    private readonly PlainValues _plain;
     private readonly bool _hasOriginals;
+    private SavedValue[]? _values;
     private TrackedEntry _entry;
 
-    internal SavedEntry(TrackedEntry entry)
+    /// <param name="entry">The entity.</param>
+    /// <param name="isCompared">Whether EF has just compared it with its original values.</param>
+    internal SavedEntry(TrackedEntry entry, bool isCompared)
     {
         _entry = entry;
         State = entry.State;
         _hasOriginals = entry.HasOriginals;
-        _complex = [.. entry.Type.GetFlattenedComplexProperties().Select(property => new SavedComplex(entry, property))];
-        _values = [.. entry.Type.GetFlattenedProperties().Select(property => new SavedValue(entry, property))];
-        _navigations = [.. Navigations(entry).Select(navigation => new SavedNavigation(entry, navigation))];
+        var shape = SavedShape.Of(entry.Type);
+        _complex = Each(shape.Complex, entry, static (property, entry) => new SavedComplex(entry, property));
+        _navigations = Each(shape.Navigations, entry, static (navigation, entry) => new SavedNavigation(entry, navigation));
+        if (isCompared && shape.IsPlain(entry))
+        {
+            _plain = entry.Values();
+        }
+        else
+        {
+            _values = Each(shape.Properties, entry, static (property, entry) => new SavedValue(entry, property));
+        }
     }
 
     internal TrackedEntry Entry => _entry;
 
     internal EntityState State { get; }
+
+    private SavedValue[] Values
+        => _values ??= Each(SavedShape.Of(_entry.Type).Properties, _plain, static (property, plain) => new SavedValue(property, plain[property]));
 
     /// <summary>
     /// Takes the entity out of its relationships, so that EF draws no conclusions from them while entities are detached and tracked again one by one: it
@@ -49,7 +62,7 @@ internal sealed class SavedEntry
             complex.Write(_entry);
         }
 
-        foreach (var value in _values)
+        foreach (var value in Values)
         {
             value.Write(_entry);
         }
@@ -74,7 +87,7 @@ internal sealed class SavedEntry
                 complex.WriteOriginal(_entry);
             }
 
-            foreach (var value in _values)
+            foreach (var value in Values)
             {
                 value.WriteOriginal(_entry);
             }
@@ -96,7 +109,7 @@ internal sealed class SavedEntry
             complex.Settle(_entry);
         }
 
-        foreach (var value in _values)
+        foreach (var value in Values)
         {
             value.Settle(_entry);
         }
@@ -107,6 +120,20 @@ internal sealed class SavedEntry
         }
     }
 
-    private static IEnumerable<INavigationBase> Navigations(TrackedEntry entry)
-        => entry.Type.GetNavigations().Cast<INavigationBase>().Concat(entry.Type.GetSkipNavigations());
+    // There may be very many entities: no delegate for each of them.
+    private static TSaved[] Each<TProperty, TSource, TSaved>(TProperty[] properties, TSource source, Func<TProperty, TSource, TSaved> save)
+    {
+        if (properties.Length == 0)
+        {
+            return [];
+        }
+
+        var saved = new TSaved[properties.Length];
+        for (var i = 0; i < saved.Length; i++)
+        {
+            saved[i] = save(properties[i], source);
+        }
+
+        return saved;
+    }
 }

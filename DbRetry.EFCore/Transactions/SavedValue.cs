@@ -23,6 +23,13 @@ internal readonly struct SavedValue
         _seen = entry.Seen(property);
     }
 
+    /// <summary>Of an entity that nobody has changed.</summary>
+    internal SavedValue(IProperty property, object? value)
+    {
+        _property = property;
+        _stored = _original = _seen = value;
+    }
+
     /// <summary>Into an entry that is not tracked, so that nothing follows from it.</summary>
     internal void Write(TrackedEntry entry)
     {

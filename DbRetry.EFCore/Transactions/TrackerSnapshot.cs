@@ -21,12 +21,13 @@ internal sealed class TrackerSnapshot : IDisposable
             return;
         }
 
-        if (context.ChangeTracker.AutoDetectChangesEnabled)
+        var isCompared = context.ChangeTracker.AutoDetectChangesEnabled;
+        if (isCompared)
         {
             context.ChangeTracker.DetectChanges();
         }
 
-        _saved.AddRange(TrackedEntry.All(context).Select(static entry => new SavedEntry(entry)));
+        _saved.AddRange(TrackedEntry.All(context).Select(entry => new SavedEntry(entry, isCompared)));
     }
 
     /// <summary>Remembers what is tracked now, until it is disposed.</summary>
@@ -96,7 +97,7 @@ internal sealed class TrackerSnapshot : IDisposable
     {
         if (!tracking.FromQuery)
         {
-            _attached.Add(new SavedEntry(TrackedEntry.Of(tracking.Entry)));
+            _attached.Add(new SavedEntry(TrackedEntry.Of(tracking.Entry), isCompared: false));
         }
     }
 }
