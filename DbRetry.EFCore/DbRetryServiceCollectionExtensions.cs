@@ -4,6 +4,7 @@ using DbRetry.EFCore.Commits;
 using DbRetry.EFCore.Commits.Witness;
 using DbRetry.EFCore.Diagnostics;
 using DbRetry.EFCore.Hosts;
+using DbRetry.EFCore.Hosts.Names;
 using DbRetry.EFCore.Hosts.Positions;
 using DbRetry.EFCore.Hosts.Silence;
 using DbRetry.EFCore.Hosts.Targets;
@@ -38,6 +39,7 @@ public static class DbRetryServiceCollectionExtensions
         services.TryAddSingleton<DbRetryServices>();
         services.TryAddSingleton(TimeProvider.System);
         services.TryAddSingleton(Random.Shared);
+        services.TryAddSingleton<IHostNames, SystemHostNames>();
         services.TryAddSingleton<HostOpener>();
         services.TryAddSingleton<PositionReader>();
         services.TryAddSingleton<AdmissionGates>();

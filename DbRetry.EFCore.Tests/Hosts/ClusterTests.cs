@@ -191,13 +191,13 @@ public sealed class ClusterRegistryTests
     public void Two_DSNs_with_the_same_hosts_share_what_is_known_and_keep_what_they_want()
     {
         var settings = RetrySettings.From(new DbRetryOptions());
-        var one = ConnectionStringRoute.Get("Host=registry-x,registry-y:6;Database=one;Target Session Attributes=standby", null, settings);
-        var other = ConnectionStringRoute.Get("Host=registry-y:6,registry-x;Database=other", null, settings);
+        var one = ConnectionStringRoute.Get("Host=registry-x,registry-y:6;Database=one;Target Session Attributes=standby", null, settings, names: null, TimeProvider.System);
+        var other = ConnectionStringRoute.Get("Host=registry-y:6,registry-x;Database=other", null, settings, names: null, TimeProvider.System);
 
         Assert.AreSame(one.Cluster, other.Cluster);
         Assert.AreEqual(TargetSession.Standby, one.Target);
         Assert.AreEqual(TargetSession.ReadWrite, other.Target);
-        Assert.AreSame(one, ConnectionStringRoute.Get("Host=registry-x,registry-y:6;Database=one;Target Session Attributes=standby", null, settings));
+        Assert.AreSame(one, ConnectionStringRoute.Get("Host=registry-x,registry-y:6;Database=one;Target Session Attributes=standby", null, settings, names: null, TimeProvider.System));
     }
 
     private static Cluster Get(params string[] hosts)

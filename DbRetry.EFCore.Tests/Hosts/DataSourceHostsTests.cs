@@ -109,7 +109,7 @@ public sealed class DataSourceHostsTests
         await using var bed = await HostProxies.CreateAsync();
         await using var dataSource = new NpgsqlDataSourceBuilder($"{bed.ConnectionString};Target Session Attributes=primary;Host Recheck Seconds=3600").BuildMultiHost();
         await using var wrapper = dataSource.WithTargetSession(TargetSessionAttributes.Primary);
-        var cluster = ConnectionStringRoute.Get(bed.ConnectionString, null, Settings).Cluster;
+        var cluster = ConnectionStringRoute.Get(bed.ConnectionString, null, Settings, names: null, TimeProvider.System).Cluster;
         var route = new WholeDataSourceRoute(dataSource, cluster, TargetSession.Primary, TimeSpan.FromSeconds(15));
         Assert.AreEqual($"one of {cluster.Name}", route.NameOf(0));
         var opener = new HostOpener(TimeProvider.System, new Random(1));

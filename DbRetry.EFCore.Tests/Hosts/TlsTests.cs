@@ -1,5 +1,7 @@
 using System.Security.Authentication;
 using System.Security.Cryptography.X509Certificates;
+using DbRetry.EFCore.Hosts.Names;
+using DbRetry.EFCore.Tests.Hosts.Names;
 using DbRetry.EFCore.Tests.Retry;
 using DbRetry.EFCore.Tests.Support;
 using DbRetry.EFCore.Tests.Support.Cluster;
@@ -15,7 +17,7 @@ namespace DbRetry.EFCore.Tests.Hosts;
 [TestClass]
 public sealed class TlsTests
 {
-    private static readonly string[][] Names = [["127.0.0.2", "localhost"], ["127.0.0.3"]];
+    private static readonly string[][] Names = [["127.0.0.2", "localhost", "db.test"], ["127.0.0.3", "db.test"]];
 
     private static TestAuthority? _authority;
     private static LocalCluster? _cluster;
@@ -139,6 +141,28 @@ public sealed class TlsTests
             await using var context = HostBed.Context($"{Verified(names[0], names[1])};Pooling=false;Application Name=try{i}");
             Assert.AreEqual(primary, await EncryptedNodeAsync(context, async));
         }
+    }
+
+    [TestMethod]
+    [DataRow("db.test", true, false)]
+    [DataRow("db.test", true, true)]
+    [DataRow("other.test", false, true)]
+    public async Task A_server_that_is_reached_by_an_address_of_its_name_is_verified_against_the_name(string name, bool isItsName, bool async)
+    {
+        StaticNames.Set(name, "127.0.0.2", "127.0.0.3");
+        await using var context = HostBed.Context(
+            $"Host={name};Port={Cluster.Port(Cluster.PrimaryIndex)};Username=postgres;Password=irrelevant;Database=postgres;Target Session Attributes=primary;"
+                + $"SSL Mode=VerifyFull;Root Certificate={Root};Application Name={name}",
+            options => options.FailoverTimeout = TimeSpan.FromHours(1),
+            static builder => builder.ReplaceService<IHostNames, StaticNames>());
+        if (isItsName)
+        {
+            Assert.AreEqual(Cluster.PrimaryIndex, await EncryptedNodeAsync(context, async));
+            return;
+        }
+
+        var error = await Assert.ThrowsExactlyAsync<NpgsqlException>(() => context.PortAsync(async, Cancellation));
+        Assert.Contains($":{Cluster.Port(Cluster.PrimaryIndex)} (other.test)", error.Message);
     }
 
     [TestMethod]

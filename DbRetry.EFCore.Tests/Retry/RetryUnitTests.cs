@@ -309,7 +309,7 @@ public class RetryUnitTests
 
     private static PostgresException Server(string state) => new("refused", "ERROR", "ERROR", state, routine: "exec_simple_query");
 
-    private static HostRef Host(string name) => new(ConnectionStringRoute.Get($"Host={name}", null, RetrySettings.From(new DbRetryOptions { MaxRetryCount = 3 })), 0);
+    private static HostRef Host(string name) => new(ConnectionStringRoute.Get($"Host={name}", null, RetrySettings.From(new DbRetryOptions { MaxRetryCount = 3 }), names: null, TimeProvider.System), 0);
 
     private RetryUnit Unit(Action<DbRetryOptions>? configure = null)
     {

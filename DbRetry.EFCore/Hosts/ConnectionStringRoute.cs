@@ -1,5 +1,8 @@
 using System.Collections.Concurrent;
+using System.Collections.Immutable;
+using System.Net.Security;
 using DbRetry.EFCore.Dsn;
+using DbRetry.EFCore.Hosts.Names;
 using DbRetry.EFCore.Retry;
 using Npgsql;
 
@@ -8,28 +11,57 @@ namespace DbRetry.EFCore.Hosts;
 /// <summary>Reaches each host through a connection string of its own, built once: each distinct string is its own pool in Npgsql.</summary>
 internal sealed class ConnectionStringRoute : HostRoute
 {
-    private static readonly ConcurrentDictionary<(string ConnectionString, TargetSession? Target, TimeSpan HostTimeout), ConnectionStringRoute> Routes = new();
+    private static readonly ConcurrentDictionary<Key, HostRoute> Routes = new();
 
+    private readonly NamedHosts? _names;
     private readonly string[] _connectionStrings;
     private readonly string[] _probes;
 
-    private ConnectionStringRoute(Cluster cluster, TargetSession target, TimeSpan poolTimeout, string[] connectionStrings, TimeSpan hostTimeout)
+    /// <summary>Where names stand for several addresses: whose certificate is expected of each host.</summary>
+    private readonly Action<SslClientAuthenticationOptions>?[] _certificates;
+
+    private ConnectionStringRoute(
+        Cluster cluster, TargetSession target, TimeSpan poolTimeout, string[] connectionStrings, TimeSpan hostTimeout, NamedHosts? names)
         : base(cluster, target, poolTimeout)
     {
+        _names = names;
         _connectionStrings = connectionStrings;
         _probes = Array.ConvertAll(connectionStrings, connectionString => ForProbes(connectionString, hostTimeout));
+        _certificates = [.. cluster.Hosts.Select(static host => NamedServer.Callback(host.Name))];
     }
 
     internal override bool CanProbe => true;
 
-    internal static ConnectionStringRoute Get(string connectionString, TargetSession? declared, RetrySettings settings)
-        => Routes.GetOrAdd((connectionString, settings.TargetSession ?? declared, settings.HostTimeout), static key => Create(key));
+    internal override HostRoute Latest => _names?.Route ?? this;
 
-    internal override void Bind(NpgsqlConnection connection, int host) => connection.ConnectionString = _connectionStrings[host];
+    /// <param name="connectionString">With all hosts.</param>
+    /// <param name="declared">The target session that was declared beside it.</param>
+    /// <param name="settings">Those of the context.</param>
+    /// <param name="names">Who resolves names; <see langword="null"/> to leave that to Npgsql.</param>
+    /// <param name="time">The clock.</param>
+    internal static HostRoute Get(string connectionString, TargetSession? declared, RetrySettings settings, IHostNames? names, TimeProvider time)
+        => Routes.GetOrAdd(
+            new(connectionString, settings.TargetSession ?? declared, settings.HostTimeout, names is not null),
+            static (key, source) => Create(key, source.names, source.time),
+            (names, time));
+
+    internal override HostRoute LookUp() => _names?.LookUp() ?? this;
+
+    internal override ValueTask<HostRoute> LookUpAsync(CancellationToken cancellationToken)
+        => _names?.LookUpAsync(cancellationToken) ?? new(this);
+
+    internal override void Bind(NpgsqlConnection connection, int host)
+    {
+        connection.ConnectionString = _connectionStrings[host];
+        if (!NamedServer.IsHandledElsewhere(connection))
+        {
+            connection.SslClientAuthenticationOptionsCallback = _certificates[host];
+        }
+    }
 
     internal override async Task<HostSighting?> ProbeAsync(int host, TargetSession target, TimeSpan limit, CancellationToken cancellationToken)
     {
-        var connection = new NpgsqlConnection(_probes[host]);
+        var connection = new NpgsqlConnection(_probes[host]) { SslClientAuthenticationOptionsCallback = _certificates[host] };
         await using (connection.ConfigureAwait(false))
         {
             await connection.OpenAsync(cancellationToken).ConfigureAwait(false);
@@ -51,17 +83,34 @@ internal sealed class ConnectionStringRoute : HostRoute
         NpgsqlConnection.ClearPool(connection);
     }
 
-    private static ConnectionStringRoute Create((string ConnectionString, TargetSession? Target, TimeSpan HostTimeout) key)
+    private static HostRoute Create(Key key, IHostNames? names, TimeProvider time)
     {
         var dsn = ParsedDsn.Parse(key.ConnectionString);
-        var cluster = ClusterRegistry.Get(dsn.Hosts);
+        return names is not null && MayStandForSeveral(key, dsn)
+            ? new NamedHosts(dsn.Hosts, names, time, (hosts, named) => Create(key, dsn, hosts, named)).Route
+            : Create(key, dsn, dsn.Hosts, names: null);
+    }
+
+    private static ConnectionStringRoute Create(Key key, ParsedDsn dsn, ImmutableArray<HostEndpoint> hosts, NamedHosts? names)
+    {
+        var cluster = ClusterRegistry.Get(hosts);
         return new(
             cluster,
-            DefaultTarget.Resolve(key.Target, dsn.TargetSession, cluster.Hosts.Length),
+            TargetOf(key, dsn),
             new NpgsqlConnectionStringBuilder(dsn.BaseConnectionString).PoolTimeout(),
             [.. cluster.Hosts.Select(host => ForHost(dsn, key.ConnectionString, host, cluster.Hosts.Length, key.HostTimeout))],
-            key.HostTimeout);
+            key.HostTimeout,
+            names);
     }
+
+    private static TargetSession TargetOf(Key key, ParsedDsn dsn) => DefaultTarget.Resolve(key.Target, dsn.TargetSession, ClusterRegistry.Get(dsn.Hosts).Hosts.Length);
+
+    // Where any server will do, Npgsql itself tries all addresses of a name. A password file and Kerberos know servers by their names only.
+    private static bool MayStandForSeveral(Key key, ParsedDsn dsn)
+        => TargetOf(key, dsn) is not TargetSession.Any
+            && dsn.Hosts.Any(HostAddresses.IsName)
+            && new NpgsqlConnectionStringBuilder(dsn.BaseConnectionString) is var settings
+            && (settings.Password is not null || settings.SslCertificate is not null);
 
     // The same server, user and security; but it takes no place in the application's pool, and it does nothing beyond connecting.
     private static string ForProbes(string connectionString, TimeSpan hostTimeout)
@@ -78,4 +127,6 @@ internal sealed class ConnectionStringRoute : HostRoute
         => hosts == 1
             ? connectionString
             : new NpgsqlConnectionStringBuilder(dsn.ForHost(host)).LimitTimeout(hostTimeout).WithoutSecondTry().WithKeepalive(host).ConnectionString;
+
+    private readonly record struct Key(string ConnectionString, TargetSession? Target, TimeSpan HostTimeout, bool ResolvesNames);
 }

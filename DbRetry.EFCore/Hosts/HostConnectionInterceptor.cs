@@ -1,5 +1,6 @@
 using System.Data.Common;
 using System.Runtime.CompilerServices;
+using DbRetry.EFCore.Hosts.Names;
 using DbRetry.EFCore.Hosts.Positions;
 using DbRetry.EFCore.Hosts.Targets;
 using DbRetry.EFCore.Retry;
@@ -13,7 +14,14 @@ namespace DbRetry.EFCore.Hosts;
 /// <summary>Opens EF's connections itself, by rewriting their connection string to one host of the cluster after the other.</summary>
 /// <remarks><see cref="AttemptConnectionLogger"/> calls it, behind the application's interceptors. It does not look at the data of the event.</remarks>
 internal sealed class HostConnectionInterceptor(
-    ContextSettings context, AttemptLog log, SessionTargets targets, HostOpener opener, PositionReader positions, EventReporter reporter)
+    ContextSettings context,
+    AttemptLog log,
+    SessionTargets targets,
+    HostOpener opener,
+    PositionReader positions,
+    EventReporter reporter,
+    IHostNames names,
+    TimeProvider time)
     : DbConnectionInterceptor
 {
     // EF opens the same connection object many times, and after the first time its connection string is one host's and lacks the password
@@ -38,17 +46,20 @@ internal sealed class HostConnectionInterceptor(
         log.Reporter = reporter;
         try
         {
+            route = route.LookUp();
             var wanted = targets.Wanted(route, RunningSave.IsAny(log.Connection?.Context));
             if (wanted.AfterOwnWrites)
             {
                 wanted = targets.After(wanted, positions.Read(npgsql, route, context.Settings!, log));
             }
 
-            log.Opened(opener.Open(npgsql, route, wanted, context.Settings!, log), wanted.Target);
+            var host = opener.Open(npgsql, route, wanted, context.Settings!, log);
+            route = host.Route;
+            log.Opened(host, wanted.Target);
         }
         finally
         {
-            Remember(npgsql);
+            Remember(npgsql, route);
             reporter.Tell(route.Cluster);
         }
 
@@ -70,6 +81,7 @@ internal sealed class HostConnectionInterceptor(
         log.Reporter = reporter;
         try
         {
+            route = await route.LookUpAsync(cancellationToken).ConfigureAwait(false);
             var wanted = targets.Wanted(route, RunningSave.IsAny(log.Connection?.Context));
             if (wanted.AfterOwnWrites)
             {
@@ -77,12 +89,13 @@ internal sealed class HostConnectionInterceptor(
                 wanted = targets.After(wanted, written);
             }
 
-            log.Opened(
-                await opener.OpenAsync(npgsql, route, wanted, context.Settings!, log, cancellationToken).ConfigureAwait(false), wanted.Target);
+            var host = await opener.OpenAsync(npgsql, route, wanted, context.Settings!, log, cancellationToken).ConfigureAwait(false);
+            route = host.Route;
+            log.Opened(host, wanted.Target);
         }
         finally
         {
-            Remember(npgsql);
+            Remember(npgsql, route);
             reporter.Tell(route.Cluster);
         }
 
@@ -91,10 +104,11 @@ internal sealed class HostConnectionInterceptor(
         return InterceptionResult.Suppress();
     }
 
-    private static void Remember(NpgsqlConnection connection)
+    private static void Remember(NpgsqlConnection connection, HostRoute route)
     {
         if (Bindings.TryGetValue(connection, out var binding))
         {
+            binding.Route = route;
             binding.LastSeen = connection.ConnectionString;
         }
     }
@@ -117,14 +131,15 @@ internal sealed class HostConnectionInterceptor(
 
         HostRoute route = EfDataSource.Of(log.Connection, npgsql) is { } dataSource && current == dataSource.ConnectionString
             ? DataSourceRoute.Get(dataSource, log.DeclaredTarget, context.Settings!)
-            : ConnectionStringRoute.Get(current, log.DeclaredTarget, context.Settings!);
+            : ConnectionStringRoute.Get(
+                current, log.DeclaredTarget, context.Settings!, NamedServer.IsHandledElsewhere(npgsql) ? null : names, time);
         Bindings.AddOrUpdate(npgsql, new Binding(route) { LastSeen = current });
         return route;
     }
 
     private sealed class Binding(HostRoute route)
     {
-        internal HostRoute Route { get; } = route;
+        internal HostRoute Route { get; set; } = route;
 
         internal string LastSeen { get; set; } = string.Empty;
     }

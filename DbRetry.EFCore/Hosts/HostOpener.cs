@@ -53,6 +53,8 @@ internal sealed class HostOpener(TimeProvider time, Random random)
                     }
 
                     break;
+                case OpenStep.Elsewhere:
+                    return Open(connection, route.Latest, wanted, settings, log);
                 default:
                     ExceptionDispatchInfo.Throw(search.Error!);
                     break;
@@ -114,6 +116,8 @@ internal sealed class HostOpener(TimeProvider time, Random random)
                     }
 
                     break;
+                case OpenStep.Elsewhere:
+                    return await OpenAsync(connection, route.Latest, wanted, settings, log, cancellationToken).ConfigureAwait(false);
                 default:
                     ExceptionDispatchInfo.Throw(search.Error!);
                     break;

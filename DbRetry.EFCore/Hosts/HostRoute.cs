@@ -12,6 +12,15 @@ internal abstract class HostRoute(Cluster cluster, TargetSession target, TimeSpa
     /// <summary>How long the user lets a connection wait for a place in the pool; <see cref="TimeSpan.MaxValue"/> for as long as it takes.</summary>
     internal TimeSpan PoolTimeout { get; } = poolTimeout;
 
+    /// <summary>To the hosts as they are known: names may have been found to have other addresses.</summary>
+    internal virtual HostRoute Latest => this;
+
+    /// <summary>To the hosts as they are now: asks for the addresses of names where that may help.</summary>
+    internal virtual HostRoute LookUp() => this;
+
+    /// <inheritdoc cref="LookUp"/>
+    internal virtual ValueTask<HostRoute> LookUpAsync(CancellationToken cancellationToken) => new(this);
+
     /// <summary>Whether hosts can be probed apart from the connections of the application.</summary>
     internal virtual bool CanProbe => false;
 

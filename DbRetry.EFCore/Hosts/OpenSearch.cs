@@ -15,6 +15,9 @@ internal enum OpenStep
     /// <summary>No host will do now: wait for news, or for <see cref="OpenSearch.Delay"/>, then ask again.</summary>
     Wait,
 
+    /// <summary>Begin anew with <see cref="HostRoute.Latest"/>: the hosts have other addresses now.</summary>
+    Elsewhere,
+
     /// <summary>Give up with <see cref="OpenSearch.Error"/>.</summary>
     Fail,
 }
@@ -83,6 +86,11 @@ internal sealed class OpenSearch(HostRoute route, TargetSession target, RetrySet
 
         if (_pass.Length == 0)
         {
+            if (_hasWaited && route.Latest != route)
+            {
+                return OpenStep.Elsewhere;
+            }
+
             if (WaitsFirst())
             {
                 _waitingSince = time.GetTimestamp();

@@ -16,7 +16,8 @@ internal sealed class FaultProxy : IAsyncDisposable
     private readonly ConcurrentDictionary<int, Task> _serving = new();
     private readonly FaultScript _script = new();
     private readonly Lock _listenerLock = new();
-    private readonly PortReservation _port = PortReservation.Take();
+    private readonly PortReservation? _port;
+    private readonly IPAddress _address;
     private long _latencyTicks;
     private int _lastConnection;
     private Socket _listener;
@@ -26,15 +27,18 @@ internal sealed class FaultProxy : IAsyncDisposable
     private volatile bool _ignoring;
     private volatile EndPoint _target;
 
-    private FaultProxy(EndPoint target)
+    private FaultProxy(EndPoint target, IPAddress address, FaultProxy? beside = null)
     {
         _target = target;
-        _listener = Bind(Port);
+        _address = address;
+        _port = beside is null ? PortReservation.Take() : null;
+        Port = beside?.Port ?? _port!.Port;
+        _listener = Bind();
         _listener.Listen();
         _accepting = AcceptAsync(_listener);
     }
 
-    public int Port => _port.Port;
+    public int Port { get; }
 
     /// <summary>Where new connections go.</summary>
     public EndPoint Target
@@ -73,7 +77,10 @@ internal sealed class FaultProxy : IAsyncDisposable
     /// <summary>In front of the first host of a connection string.</summary>
     public static FaultProxy Start(string connectionString) => Start(EndPointOf(connectionString));
 
-    public static FaultProxy Start(EndPoint target) => new(target);
+    public static FaultProxy Start(EndPoint target) => new(target, IPAddress.Loopback);
+
+    /// <summary>On another address of this machine, and the same port, which stays reserved for as long as the first proxy lives (Linux).</summary>
+    public FaultProxy StartBeside(string connectionString, string address) => new(EndPointOf(connectionString), IPAddress.Parse(address), this);
 
     /// <summary>The first host of a connection string.</summary>
     public static EndPoint EndPointOf(string connectionString)
@@ -116,7 +123,7 @@ internal sealed class FaultProxy : IAsyncDisposable
             {
                 _refusing = true;
                 _listener.Dispose();
-                _listener = Bind(Port); // Not listening, but the port stays ours.
+                _listener = Bind(); // Not listening, but the port stays ours.
             }
         }
     }
@@ -138,7 +145,7 @@ internal sealed class FaultProxy : IAsyncDisposable
             // Linux drops what a full queue cannot take, and a queue of this length is full with one.
             _listener.Listen(0);
             _filler = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
-            _filler.Connect(IPAddress.Loopback, Port);
+            _filler.Connect(_address, Port);
         }
     }
 
@@ -169,13 +176,13 @@ internal sealed class FaultProxy : IAsyncDisposable
             connection.Dispose();
         }
         await Task.WhenAll(_serving.Values);
-        _port.Dispose();
+        _port?.Dispose();
     }
 
-    private static Socket Bind(int port)
+    private Socket Bind()
     {
         var socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
-        socket.Bind(new IPEndPoint(IPAddress.Loopback, port));
+        socket.Bind(new IPEndPoint(_address, Port));
         return socket;
     }
 

@@ -80,6 +80,7 @@ internal sealed class HostProber(Cluster cluster)
         var startedAt = time.GetTimestamp();
         var probes = new Task[cluster.Hosts.Length];
         Array.Fill(probes, Task.CompletedTask);
+        var names = Task.CompletedTask;
         while (true)
         {
             HostWaiter leader;
@@ -100,12 +101,32 @@ internal sealed class HostProber(Cluster cluster)
                 probes[host] = ProbeAsync(host, leader, time, stop);
             }
 
+            if (names.IsCompleted)
+            {
+                names = LookUpAsync(leader.Route, stop);
+            }
+
             await time.WaitAsync(ProbeSchedule.Pause(time.GetElapsedTime(startedAt), random.NextDouble()), stop)
                 .ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
 
-        await Task.WhenAll(probes).ConfigureAwait(false);
+        await Task.WhenAll([.. probes, names]).ConfigureAwait(false);
         run.Dispose();
+    }
+
+    private async Task LookUpAsync(HostRoute route, CancellationToken stop)
+    {
+        try
+        {
+            if (await route.LookUpAsync(stop).ConfigureAwait(false) != route)
+            {
+                Wake(static schedule => schedule.Moved());
+            }
+        }
+        catch (OperationCanceledException)
+        {
+            // Nobody waits any more.
+        }
     }
 
     // A probe that fails says little: it may be the probe's own fault. What is known of the host is left to those who connect in earnest.

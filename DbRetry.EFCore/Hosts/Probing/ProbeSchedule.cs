@@ -74,6 +74,9 @@ internal sealed class ProbeSchedule(int hosts)
     /// <summary>Those to be woken because a host turned this route away for good: each has to learn it from the host itself.</summary>
     internal IReadOnlyList<HostWaiter> TurnedAway(HostRoute route) => Take(waiter => waiter.Route == route);
 
+    /// <summary>Those to be woken because their hosts have other addresses now.</summary>
+    internal IReadOnlyList<HostWaiter> Moved() => Take(static waiter => waiter.Route.Latest != waiter.Route);
+
     private List<HostWaiter> Take(Predicate<HostWaiter> concerned)
     {
         var taken = new List<HostWaiter>();
