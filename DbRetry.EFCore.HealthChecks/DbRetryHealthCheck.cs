@@ -1,3 +1,4 @@
+using System.Diagnostics.CodeAnalysis;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Diagnostics.HealthChecks;
@@ -5,7 +6,8 @@ using Microsoft.Extensions.Diagnostics.HealthChecks;
 namespace DbRetry.EFCore.HealthChecks;
 
 /// <summary>Healthy when all hosts answer and one can serve the context, degraded when one does not answer, unhealthy when none can serve it.</summary>
-internal sealed class DbRetryHealthCheck<TContext>(IServiceProvider services, TimeSpan? timeout) : IHealthCheck
+internal sealed class DbRetryHealthCheck<[DynamicallyAccessedMembers(ContextMembers.All)] TContext>(IServiceProvider services, TimeSpan? timeout)
+    : IHealthCheck
     where TContext : DbContext
 {
     public async Task<HealthCheckResult> CheckHealthAsync(HealthCheckContext context, CancellationToken cancellationToken = default)
@@ -27,4 +29,12 @@ internal sealed class DbRetryHealthCheck<TContext>(IServiceProvider services, Ti
     private async Task<HealthCheckResult> CheckAsync(TContext database, HealthCheckContext context, CancellationToken cancellationToken)
         => ClusterHealth.Judge(
             await database.Database.GetClusterStatusAsync(timeout, cancellationToken).ConfigureAwait(false), context.Registration.FailureStatus);
+}
+
+/// <summary>What EF Core looks for in a context, and trimming has to leave there.</summary>
+internal static class ContextMembers
+{
+    internal const DynamicallyAccessedMemberTypes All = DynamicallyAccessedMemberTypes.PublicConstructors
+        | DynamicallyAccessedMemberTypes.NonPublicConstructors
+        | DynamicallyAccessedMemberTypes.PublicProperties;
 }

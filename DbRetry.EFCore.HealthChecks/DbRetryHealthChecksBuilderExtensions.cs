@@ -1,3 +1,4 @@
+using System.Diagnostics.CodeAnalysis;
 using DbRetry.EFCore;
 using DbRetry.EFCore.HealthChecks;
 using Microsoft.EntityFrameworkCore;
@@ -20,7 +21,7 @@ public static class DbRetryHealthChecksBuilderExtensions
     /// <param name="tags">Tags to filter checks by.</param>
     /// <param name="timeout">How long a host may take to answer; <see cref="DbRetryOptions.HostTimeout"/> by default. It is not waited longer than that.</param>
     /// <returns>The same builder.</returns>
-    public static IHealthChecksBuilder AddDbRetryHealthCheck<TContext>(
+    public static IHealthChecksBuilder AddDbRetryHealthCheck<[DynamicallyAccessedMembers(ContextMembers.All)] TContext>(
         this IHealthChecksBuilder builder,
         string? name = null,
         HealthStatus? failureStatus = null,
