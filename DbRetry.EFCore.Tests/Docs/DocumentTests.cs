@@ -14,7 +14,9 @@ public sealed partial class DocumentTests
     private static string Root { get; } = RepositoryRoot();
 
     private static IEnumerable<string> Documents =>
-        Directory.EnumerateFiles(Root, "*.md").Concat(Directory.EnumerateFiles(Path.Combine(Root, "docs"), "*.md", SearchOption.AllDirectories));
+        Directory.EnumerateFiles(Root, "*.md")
+            .Concat(Directory.EnumerateFiles(Path.Combine(Root, "docs"), "*.md", SearchOption.AllDirectories))
+            .Concat(Directory.EnumerateDirectories(Root, "DbRetry.EFCore*").SelectMany(project => Directory.EnumerateFiles(project, "README.md")));
 
     // Each of these is a test method, and the sample runs as a whole (SampleTests).
     private static IEnumerable<string> Sources =>
@@ -54,6 +56,17 @@ public sealed partial class DocumentTests
                     $"{Path.GetFileName(file)}: a snippet in\n{member}");
             }
         }
+    }
+
+    // Such a block is no snippet: Packaging/NewApplicationTests builds and runs it.
+    [TestMethod]
+    public void A_whole_program_is_in_the_readme_only_and_once()
+    {
+        var programs = Documents
+            .SelectMany(document => Program().Matches(File.ReadAllText(document)).Select(_ => Path.GetRelativePath(Root, document)))
+            .ToList();
+
+        CollectionAssert.AreEqual(new[] { "README.md" }, programs);
     }
 
     [TestMethod]
@@ -103,6 +116,9 @@ public sealed partial class DocumentTests
 
     [GeneratedRegex(@"(?<=^    }$\n)", RegexOptions.Multiline)]
     private static partial Regex Member();
+
+    [GeneratedRegex(@"^\s*```csharp +\S", RegexOptions.Multiline)]
+    private static partial Regex Program();
 
     [GeneratedRegex(@"\]\(([\w./:-]+)(?:#[^)]*)?\)")]
     private static partial Regex Link();

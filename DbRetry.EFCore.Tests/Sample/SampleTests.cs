@@ -17,6 +17,9 @@ public sealed class SampleTests
 
     private static readonly TimeSpan Limit = TimeSpan.FromSeconds(60);
 
+    // Built beside the tests, in the same configuration.
+    private static readonly string Assembly = SampleAssembly(new DirectoryInfo(AppContext.BaseDirectory));
+
     private readonly ConcurrentQueue<Guid> _orders = new();
     private readonly ConcurrentQueue<Guid> _transfers = new();
 
@@ -31,7 +34,7 @@ public sealed class SampleTests
     {
         await using var cluster = await SharedCluster.OwnAsync(new() { Nodes = 3, Synchronous = true }, Cancellation);
         var database = await cluster.CreateDatabaseAsync("shop", Cancellation);
-        await using var sample = await SampleProcess.StartAsync(cluster.ConnectionString(database), Cancellation);
+        await using var sample = await WebProcess.StartAsync(Assembly, cluster.ConnectionString(database), Cancellation);
 
         using var enough = new CancellationTokenSource();
         var callers = Task.WhenAll(Enumerable.Range(0, Callers).Select(caller => CallAsync(sample, caller, enough.Token)));
@@ -61,7 +64,7 @@ public sealed class SampleTests
     public async Task An_order_is_found_again()
     {
         await using var database = await TestDatabase.CreateAsync(Cancellation);
-        await using var sample = await SampleProcess.StartAsync(database.ConnectionString, Cancellation);
+        await using var sample = await WebProcess.StartAsync(Assembly, database.ConnectionString, Cancellation);
 
         var placed = await OrderAsync(sample, Guid.NewGuid());
 
@@ -71,9 +74,12 @@ public sealed class SampleTests
         Assert.AreEqual(System.Net.HttpStatusCode.NotFound, missing.StatusCode);
     }
 
+    private static string SampleAssembly(DirectoryInfo ours)
+        => Path.GetFullPath(Path.Combine(ours.FullName, "..", "..", "..", "..", "eng", "Sample", "bin", ours.Parent!.Name, ours.Name, "Sample.dll"));
+
     private static Uri At(string path) => new(path, UriKind.Relative);
 
-    private async Task CallAsync(SampleProcess sample, int caller, CancellationToken enough)
+    private async Task CallAsync(WebProcess sample, int caller, CancellationToken enough)
     {
         while (!enough.IsCancellationRequested)
         {
@@ -93,7 +99,7 @@ public sealed class SampleTests
         }
     }
 
-    private async Task<HttpResponseMessage> OrderAsync(SampleProcess sample, Guid requestId)
+    private async Task<HttpResponseMessage> OrderAsync(WebProcess sample, Guid requestId)
     {
         var request = new { requestId, customer = "somebody", lines = new[] { new { article = "bread", quantity = 2 } } };
         var response = await sample.Client.PostAsJsonAsync("/orders", request, Cancellation);
@@ -101,7 +107,7 @@ public sealed class SampleTests
         return response;
     }
 
-    private async Task SucceededAsync(HttpResponseMessage response, SampleProcess sample)
+    private async Task SucceededAsync(HttpResponseMessage response, WebProcess sample)
         => Assert.IsTrue(
             response.IsSuccessStatusCode,
             $"{(int)response.StatusCode} {await response.Content.ReadAsStringAsync(Cancellation)}\n{sample.Output}");

@@ -2,10 +2,10 @@ using System.Diagnostics;
 using System.Text;
 using System.Text.RegularExpressions;
 
-namespace DbRetry.EFCore.Tests.Sample;
+namespace DbRetry.EFCore.Tests.Support;
 
-/// <summary>The sample application, as a process of its own on a port that it chooses.</summary>
-internal sealed partial class SampleProcess : IAsyncDisposable
+/// <summary>A web application on its connection string <c>Shop</c>, as a process of its own on a port that it chooses.</summary>
+internal sealed partial class WebProcess : IAsyncDisposable
 {
     private static readonly TimeSpan StartLimit = TimeSpan.FromSeconds(60);
 
@@ -13,22 +13,22 @@ internal sealed partial class SampleProcess : IAsyncDisposable
     private readonly StringBuilder _output = new();
     private readonly TaskCompletionSource<Uri> _address = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
-    private SampleProcess(string connectionString)
+    private WebProcess(string assembly, string connectionString)
     {
         _process = new Process
         {
-            StartInfo = new ProcessStartInfo(Environment.GetEnvironmentVariable("DOTNET_HOST_PATH") ?? "dotnet", [Assembly(), "--urls", "http://127.0.0.1:0"])
+            StartInfo = new ProcessStartInfo(Environment.GetEnvironmentVariable("DOTNET_HOST_PATH") ?? "dotnet", [assembly, "--urls", "http://127.0.0.1:0"])
             {
                 Environment = { ["ConnectionStrings__Shop"] = connectionString },
                 RedirectStandardOutput = true,
                 RedirectStandardError = true,
-                WorkingDirectory = Path.GetDirectoryName(Assembly())!,
+                WorkingDirectory = Path.GetDirectoryName(assembly)!,
             },
             EnableRaisingEvents = true,
         };
         _process.OutputDataReceived += (_, line) => Said(line.Data);
         _process.ErrorDataReceived += (_, line) => Said(line.Data);
-        _process.Exited += (_, _) => _address.TrySetException(new InvalidOperationException($"The sample ended by itself:\n{Output}"));
+        _process.Exited += (_, _) => _address.TrySetException(new InvalidOperationException($"The application ended by itself:\n{Output}"));
     }
 
     public string Output
@@ -45,20 +45,20 @@ internal sealed partial class SampleProcess : IAsyncDisposable
     public required HttpClient Client { get; init; }
 
     /// <summary>Returns when it listens, which it does when its tables are there.</summary>
-    public static async Task<SampleProcess> StartAsync(string connectionString, CancellationToken cancellationToken)
+    public static async Task<WebProcess> StartAsync(string assembly, string connectionString, CancellationToken cancellationToken)
     {
-        var sample = new SampleProcess(connectionString) { Client = new HttpClient { Timeout = TimeSpan.FromMinutes(2) } };
+        var process = new WebProcess(assembly, connectionString) { Client = new HttpClient { Timeout = TimeSpan.FromMinutes(2) } };
         try
         {
-            sample._process.Start();
-            sample._process.BeginOutputReadLine();
-            sample._process.BeginErrorReadLine();
-            sample.Client.BaseAddress = await sample._address.Task.WaitAsync(StartLimit, cancellationToken);
-            return sample;
+            process._process.Start();
+            process._process.BeginOutputReadLine();
+            process._process.BeginErrorReadLine();
+            process.Client.BaseAddress = await process._address.Task.WaitAsync(StartLimit, cancellationToken);
+            return process;
         }
         catch
         {
-            await sample.DisposeAsync();
+            await process.DisposeAsync();
             throw;
         }
     }
@@ -77,14 +77,6 @@ internal sealed partial class SampleProcess : IAsyncDisposable
         }
 
         _process.Dispose();
-    }
-
-    // Built beside the tests, in the same configuration.
-    private static string Assembly()
-    {
-        var ours = new DirectoryInfo(AppContext.BaseDirectory);
-        return Path.GetFullPath(Path.Combine(
-            ours.FullName, "..", "..", "..", "..", "eng", "Sample", "bin", ours.Parent!.Name, ours.Name, "Sample.dll"));
     }
 
     private void Said(string? line)
