@@ -13,11 +13,10 @@ public class ContainerServer
 {
     public required TestContext TestContext { get; set; }
 
-    [AssemblyInitialize]
-    public static async Task StartAsync(TestContext context)
+    internal static async Task StartAsync(CancellationToken cancellationToken)
     {
-        var container = new PostgreSqlBuilder().WithImage("postgres:17").Build();
-        await container.StartAsync(context.CancellationToken);
+        var container = new PostgreSqlBuilder("postgres:17").Build();
+        await container.StartAsync(cancellationToken);
         Environment.SetEnvironmentVariable(SharedCluster.ServerVariable, container.GetConnectionString());
     }
 
