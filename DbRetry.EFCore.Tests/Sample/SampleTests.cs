@@ -36,6 +36,7 @@ public sealed class SampleTests
         var database = await cluster.CreateDatabaseAsync("shop", Cancellation);
         await using var sample = await WebProcess.StartAsync(Assembly, cluster.ConnectionString(database), Cancellation);
 
+        Assert.AreEqual("Healthy", await sample.Client.GetStringAsync(At("/health"), Cancellation));
         using var enough = new CancellationTokenSource();
         var callers = Task.WhenAll(Enumerable.Range(0, Callers).Select(caller => CallAsync(sample, caller, enough.Token)));
         try
@@ -58,6 +59,9 @@ public sealed class SampleTests
         Assert.AreEqual(4_000L, accounts!.Sum(account => account.GetProperty("balance").GetInt64()));
         var metrics = await sample.Client.GetStringAsync(At("/metrics"), Cancellation);
         Assert.Contains("dbretry_failovers", metrics, metrics);
+
+        // The killed server is missing.
+        Assert.AreEqual("Degraded", await sample.Client.GetStringAsync(At("/health"), Cancellation));
     }
 
     [TestMethod]
@@ -70,6 +74,7 @@ public sealed class SampleTests
 
         var found = await sample.Client.GetFromJsonAsync<JsonElement>(placed.Headers.Location, Cancellation);
         Assert.AreEqual("bread", found.GetProperty("lines")[0].GetProperty("article").GetString());
+        Assert.AreEqual("Healthy", await sample.Client.GetStringAsync(At("/health"), Cancellation));
         using var missing = await sample.Client.GetAsync(At("/orders/0"), Cancellation);
         Assert.AreEqual(System.Net.HttpStatusCode.NotFound, missing.StatusCode);
     }

@@ -9,6 +9,8 @@ builder.Services.AddDbContext<ShopContext>(options => options
     .UseNpgsql(builder.Configuration.GetConnectionString("Shop"))
     .UseDbRetry());
 
+builder.Services.AddHealthChecks().AddDbRetryHealthCheck<ShopContext>();
+
 // snippet: sample, metrics
 builder.Services.AddOpenTelemetry()
     .WithMetrics(metrics => metrics.AddMeter("DbRetry.EFCore", "Npgsql").AddPrometheusExporter());
@@ -20,6 +22,7 @@ var app = builder.Build();
 app.UseExceptionHandler();
 app.MapOrders();
 app.MapTransfers();
+app.MapHealthChecks("/health");
 app.MapPrometheusScrapingEndpoint();
 
 await ShopDatabase.EnsureCreatedAsync(app.Services);
