@@ -11,6 +11,8 @@ namespace DbRetry.EFCore.Hosts;
 /// <summary>Reaches each host through a connection string of its own, built once: each distinct string is its own pool in Npgsql.</summary>
 internal sealed class ConnectionStringRoute : HostRoute
 {
+    // Kept for ever, one for each string: so does Npgsql keep its pools, with and without pooling (PoolManager, NpgsqlConnection.SetupDataSource). Whoever has
+    // ever new passwords gives a data source one that is asked for.
     private static readonly ConcurrentDictionary<Key, HostRoute> Routes = new();
 
     private readonly NamedHosts? _names;
