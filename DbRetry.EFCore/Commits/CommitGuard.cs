@@ -197,6 +197,10 @@ internal sealed class CommitGuard(
             using var reader = command.ExecuteReader();
             return reader.Read() ? Learnt(connection, TransactionQueries.Identity(reader)) : TransactionIdentity.OfNoWrite;
         }
+        catch (PostgresException exception) when (exception.IsRefusal())
+        {
+            throw new StatusRefusedException(exception);
+        }
         catch (Exception exception)
         {
             log.NoteLoss(connection, exception);
@@ -219,6 +223,10 @@ internal sealed class CommitGuard(
                         : TransactionIdentity.OfNoWrite;
                 }
             }
+        }
+        catch (PostgresException exception) when (exception.IsRefusal())
+        {
+            throw new StatusRefusedException(exception);
         }
         catch (Exception exception)
         {

@@ -209,7 +209,10 @@ internal sealed class CommitVerifier(
     private void Failed(CommitInquiry inquiry, Exception exception)
     {
         route.ClearPool(inquiry.Host);
-        inquiry.Failed(Name(inquiry.Host), FailureClassifier.Classify(exception, AttemptPhase.Opening, connectionBroken: true, settings.Rules).Reason);
+        var reason = FailureClassifier.Classify(exception, AttemptPhase.Opening, connectionBroken: true, settings.Rules).Reason;
+        inquiry.Failed(
+            Name(inquiry.Host),
+            proof is StatusProof && exception is PostgresException refused && refused.IsRefusal() ? $"{reason}. {StatusRefusedException.Advice}" : reason);
     }
 
     private HostWaiter Waiter(bool blocking)

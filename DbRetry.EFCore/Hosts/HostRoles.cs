@@ -34,7 +34,7 @@ internal static class HostRoles
             {
                 return Ask(connection, withTimeline: true, limit);
             }
-            catch (PostgresException exception) when (IsRefusal(exception))
+            catch (PostgresException exception) when (exception.IsRefusal())
             {
             }
         }
@@ -65,7 +65,7 @@ internal static class HostRoles
             {
                 return await AskAsync(connection, withTimeline: true, limit).ConfigureAwait(false);
             }
-            catch (PostgresException exception) when (IsRefusal(exception))
+            catch (PostgresException exception) when (exception.IsRefusal())
             {
             }
         }
@@ -106,10 +106,6 @@ internal static class HostRoles
     // The functions have these names since version 10.
     private static bool MayTellTimeline(NpgsqlConnection connection)
         => connection.PostgreSqlVersion.Major >= 10 && !connection.PostgresParameters.ContainsKey("crdb_version");
-
-    // A managed server may keep the functions to itself, and one that only speaks the protocol may not have them.
-    private static bool IsRefusal(PostgresException exception)
-        => exception.SqlState is PostgresErrorCodes.InsufficientPrivilege or PostgresErrorCodes.UndefinedFunction or PostgresErrorCodes.FeatureNotSupported;
 
     private static HostSighting Sighting(DbDataReader row)
         => new(

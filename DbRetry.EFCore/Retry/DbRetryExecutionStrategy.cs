@@ -1,3 +1,4 @@
+using DbRetry.EFCore.Commits;
 using DbRetry.EFCore.Diagnostics;
 using DbRetry.EFCore.Hosts;
 using DbRetry.EFCore.Retry.Contention;
@@ -39,7 +40,9 @@ internal sealed class DbRetryExecutionStrategy(
         TState state, Func<DbContext, TState, TResult> operation, Func<DbContext, TState, ExecutionResult<TResult>>? verifySucceeded)
     {
         ArgumentNullException.ThrowIfNull(operation);
-        return RunsOnce() ? operation(Context, state) : Run(state, operation, verifySucceeded, idempotent: false, requiresPrimary: false);
+        return !RunsOnce() ? Run(state, operation, verifySucceeded, idempotent: false, requiresPrimary: false)
+            : log.IsRunning ? operation(Context, state)
+            : RunOnce(state, operation);
     }
 
     public Task<TResult> ExecuteAsync<TState, TResult>(
@@ -49,9 +52,9 @@ internal sealed class DbRetryExecutionStrategy(
         CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(operation);
-        return RunsOnce()
-            ? operation(Context, state, cancellationToken)
-            : RunAsync(state, operation, verifySucceeded, idempotent: false, requiresPrimary: false, cancellationToken);
+        return !RunsOnce() ? RunAsync(state, operation, verifySucceeded, idempotent: false, requiresPrimary: false, cancellationToken)
+            : log.IsRunning ? operation(Context, state, cancellationToken)
+            : RunOnceAsync(state, operation, cancellationToken);
     }
 
     /// <summary>Runs work that may be run again even after it was applied, because it looks first at what there is.</summary>
@@ -66,6 +69,32 @@ internal sealed class DbRetryExecutionStrategy(
 
     /// <summary>The same strategy, for the one service that takes <see cref="RetriesOnFailure"/> for a reason to refuse.</summary>
     internal DbRetryExecutionStrategy WithoutBuffering() => new(dependencies, context, log, hosts, gates, reporter, time, random) { RetriesOnFailure = false };
+
+    // In a transaction that somebody else began.
+    private TResult RunOnce<TState, TResult>(TState state, Func<DbContext, TState, TResult> operation)
+    {
+        try
+        {
+            return operation(Context, state);
+        }
+        catch (Exception exception) when (StatusRefusedException.Of(exception, Settings.CommitVerification) is { } refused)
+        {
+            throw refused;
+        }
+    }
+
+    private async Task<TResult> RunOnceAsync<TState, TResult>(
+        TState state, Func<DbContext, TState, CancellationToken, Task<TResult>> operation, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await operation(Context, state, cancellationToken).ConfigureAwait(false);
+        }
+        catch (Exception exception) when (StatusRefusedException.Of(exception, Settings.CommitVerification) is { } refused)
+        {
+            throw refused;
+        }
+    }
 
     private TResult Run<TState, TResult>(
         TState state,

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using DbRetry.EFCore.Commits;
 using DbRetry.EFCore.Diagnostics;
 using DbRetry.EFCore.Hosts.Targets;
 using DbRetry.EFCore.Retry.Fencing;
@@ -161,7 +162,7 @@ internal sealed class RetryUnit(RetrySettings settings, AttemptLog log, TimeProv
 
         if (_verdict is Verdict.Permanent || settings.MaxRetryCount == 0 && _verdict is not Verdict.OutcomeInDoubt)
         {
-            return AfterFailure.Surface;
+            return StatusRefusedException.Of(exception, settings.CommitVerification) is { } refused ? Throw(refused) : AfterFailure.Surface;
         }
 
         if (_verdict is Verdict.OutcomeInDoubt)
