@@ -161,6 +161,8 @@ internal sealed class CommitGuard(
         {
             case CommitVerification.TransactionStatus:
                 return new StatusProof(Noted(log.Identity ?? ReadIdentity(connection)));
+            case CommitVerification.Witness when MayForbidWrites(connection) && ForbidsWrites(connection):
+                return null;
             case CommitVerification.Witness:
                 witnesses.EnsureTable(connection, Settings.WitnessTable);
                 return new WitnessProof(witnesses, Settings.WitnessTable, connection.ProcessID, Settings.FailoverTimeout);
@@ -175,6 +177,8 @@ internal sealed class CommitGuard(
         {
             case CommitVerification.TransactionStatus:
                 return new StatusProof(Noted(log.Identity ?? await ReadIdentityAsync(connection, cancellationToken).ConfigureAwait(false)));
+            case CommitVerification.Witness when MayForbidWrites(connection) && await ForbidsWritesAsync(connection, cancellationToken).ConfigureAwait(false):
+                return null;
             case CommitVerification.Witness:
                 await witnesses.EnsureTableAsync(connection, Settings.WitnessTable, cancellationToken).ConfigureAwait(false);
                 return new WitnessProof(witnesses, Settings.WitnessTable, connection.ProcessID, Settings.FailoverTimeout);
@@ -188,6 +192,41 @@ internal sealed class CommitGuard(
         => !log.MayHaveWritten ? CommitVerification.Surface
             : Settings.CommitVerification is CommitVerification.TransactionStatus && !TransactionQueries.KnowsStatus(connection) ? CommitVerification.Surface
             : Settings.CommitVerification;
+
+    // One that is READ ONLY takes no witness. Whether it is, the server is asked only where something hints at it.
+    private bool MayForbidWrites(NpgsqlConnection connection)
+        => log.MayBeReadOnly || HostRoles.Reported(connection) is HostRole.ReadOnlyPrimary;
+
+    private bool ForbidsWrites(NpgsqlConnection connection)
+    {
+        try
+        {
+            using var command = TransactionQueries.ReadAccessMode(connection);
+            return command.ExecuteScalar() is true;
+        }
+        catch (Exception exception)
+        {
+            log.NoteLoss(connection, exception);
+            throw;
+        }
+    }
+
+    private async Task<bool> ForbidsWritesAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
+    {
+        try
+        {
+            var command = TransactionQueries.ReadAccessMode(connection);
+            await using (command.ConfigureAwait(false))
+            {
+                return await command.ExecuteScalarAsync(cancellationToken).ConfigureAwait(false) is true;
+            }
+        }
+        catch (Exception exception)
+        {
+            log.NoteLoss(connection, exception);
+            throw;
+        }
+    }
 
     private TransactionIdentity ReadIdentity(NpgsqlConnection connection)
     {

@@ -83,6 +83,10 @@ internal static class TransactionQueries
             ? new(IncarnationSql + StatisticsSinceColumn + OnPrimary, connection)
             : new(IncarnationSql + OnPrimary, connection);
 
+    /// <summary>Whether the transaction that is open forbids writes.</summary>
+    internal static NpgsqlCommand ReadAccessMode(NpgsqlConnection connection)
+        => new("SELECT pg_catalog.current_setting('transaction_read_only') = 'on'", connection);
+
     internal static NpgsqlCommand ReadStatus(NpgsqlConnection connection, ulong xid)
         => new(StatusSql, connection) { Parameters = { Text(xid) } };
 

@@ -1,6 +1,7 @@
 using DbRetry.EFCore.Commits.Witness;
 using DbRetry.EFCore.Tests.Retry;
 using DbRetry.EFCore.Tests.Support.Faults;
+using DbRetry.EFCore.Tests.Transactions;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.EntityFrameworkCore.Migrations;
 using Microsoft.EntityFrameworkCore.Migrations.Operations;
@@ -161,6 +162,44 @@ public sealed class CommitWitnessTests
                 upkeep.Clean(connection, table, TimeSpan.FromMinutes(1));
             }
         }
+    }
+
+    [TestMethod]
+    [DataRow("a scope", false)]
+    [DataRow("a scope", true)]
+    [DataRow("a statement", false)]
+    [DataRow("a statement", true)]
+    [DataRow("the role", false)]
+    [DataRow("the role", true)]
+    public async Task A_transaction_that_is_READ_ONLY_leaves_no_witness_and_does_not_fail_for_it(string why, bool async)
+    {
+        await using var bed = await RetryBed.CreateAsync(Cancellation);
+        var options = why == "the role" ? ";Options=-c default_transaction_read_only=on;Target Session Attributes=any" : string.Empty;
+        await using var context = bed.Context(Witness, builder => builder.UseNpgsql(bed.ConnectionString + options));
+        await using var scope = await context.BeginScopeAsync(async, mode: why == "a scope" ? TransactionScopeMode.ReadOnly : TransactionScopeMode.ReadWrite);
+        if (why == "a statement")
+        {
+            await context.SqlAsync(async, "set transaction read only");
+        }
+
+        // Nobody can tell from the outside that it writes nothing.
+        await context.SqlAsync(async, "do $$ begin end $$");
+        await scope.CompleteAsync(async);
+
+        Assert.IsTrue(await bed.Database.ScalarAsync<bool>($"select to_regclass('{Table}') is null", Cancellation));
+    }
+
+    [TestMethod]
+    [DataRow(false)]
+    [DataRow(true)]
+    public async Task A_mere_mention_of_READ_ONLY_does_not_cost_the_witness(bool async)
+    {
+        await using var bed = await RetryBed.CreateAsync(Cancellation);
+        await using var context = bed.Context(Witness);
+
+        await context.SqlAsync(async, "update counters set n = n + 1 /* not read only */");
+
+        Assert.AreEqual(1L, await bed.Database.ScalarAsync<long>($"select count(*) from {Table} where committed", Cancellation));
     }
 
     [TestMethod]
