@@ -33,10 +33,22 @@ internal sealed class BeginTransactionAnalyzer : DiagnosticAnalyzer
         var call = (IInvocationOperation)context.Operation;
         if (call.TargetMethod.Name is "BeginTransaction" or "BeginTransactionAsync"
             && Types.Contains(call.TargetMethod.ContainingType.FullName())
+            && !IsHandedOn(call)
             && !units.IsInUnit(call, context.ContainingSymbol, context.CancellationToken))
         {
             var unit = call.TargetMethod.Name == "BeginTransaction" ? "ExecuteInTransactionScope" : "ExecuteInTransactionScopeAsync";
             context.ReportDiagnostic(Diagnostic.Create(Rules.Transaction, call.NameLocation(), unit));
         }
     }
+
+    // Whoever gets it, or finds it in a field, knows what runs in it and whether that is a unit.
+    private static bool IsHandedOn(IOperation transaction)
+        => transaction.Parent switch
+        {
+            IReturnOperation => true,
+            IAssignmentOperation { Target: IMemberReferenceOperation } => true,
+            IInvocationOperation { TargetMethod.Name: "ConfigureAwait" } or IAwaitOperation or IConversionOperation or IParenthesizedOperation
+                or IConditionalOperation or ISwitchExpressionOperation or ISwitchExpressionArmOperation => IsHandedOn(transaction.Parent),
+            _ => false,
+        };
 }

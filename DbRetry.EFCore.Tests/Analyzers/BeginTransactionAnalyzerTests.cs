@@ -46,5 +46,29 @@ public class BeginTransactionAnalyzerTests
             }
             """);
 
+    [TestMethod]
+    public Task A_method_that_hands_the_transaction_on_does_not_know_what_runs_in_it()
+        => VerifyAsync(
+            """
+            public class Transactions(ShopContext context)
+            {
+                private Microsoft.EntityFrameworkCore.Storage.IDbContextTransaction _current;
+
+                public Microsoft.EntityFrameworkCore.Storage.IDbContextTransaction Begin() => context.Database.BeginTransaction();
+
+                public async Task BeginAsync(bool serializable) => _current ??= serializable
+                    ? await context.Database.BeginTransactionAsync(IsolationLevel.Serializable)
+                    : await context.Database.BeginTransactionAsync();
+
+                public async Task<Microsoft.EntityFrameworkCore.Storage.IDbContextTransaction> KeepAsync()
+                {
+                    _current = await context.Database.BeginTransactionAsync().ConfigureAwait(false);
+                    return _current;
+                }
+
+                public bool Peek() => context.Database.⟦BeginTransaction⟧() is null;
+            }
+            """);
+
     private Task VerifyAsync(string marked) => AnalyzerBed.VerifyAsync(new BeginTransactionAnalyzer(), marked, TestContext.CancellationToken);
 }
