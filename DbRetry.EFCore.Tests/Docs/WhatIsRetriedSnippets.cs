@@ -78,9 +78,10 @@ public sealed class WhatIsRetriedSnippets
         }
 
         // snippet: side effect
+        var requestId = Guid.NewGuid();
         var number = await context.Database.ExecuteInTransactionScopeAsync(async () =>
         {
-            var order = new ShopContext.Order { RequestId = Guid.NewGuid(), Total = 5 };
+            var order = new ShopContext.Order { RequestId = requestId, Total = 5 };
             context.Orders.Add(order);
             await context.SaveChangesAsync();
             return order.Id;
