@@ -18,36 +18,27 @@ public sealed class ReadYourWritesTests
 
     private static readonly TimeSpan Limit = TimeSpan.FromSeconds(30);
 
-    private static LocalCluster? _cluster;
-    private static string _database = string.Empty;
+    private static StandbyBed? _bed;
 
     public required TestContext TestContext { get; set; }
 
     private CancellationToken Cancellation => TestContext.CancellationToken;
 
-    private static LocalCluster Cluster => _cluster!;
+    private static LocalCluster Cluster => _bed!.Cluster;
 
     [ClassInitialize]
     public static async Task StartAsync(TestContext context)
     {
         ArgumentNullException.ThrowIfNull(context);
-        if (SharedCluster.ExternalServer is not null)
-        {
-            return; // Each test says that it needs a cluster of its own.
-        }
-
-        _cluster = await SharedCluster.OwnAsync(new LocalClusterOptions { Nodes = 3 }, context.CancellationToken);
-        _database = await _cluster.CreateDatabaseAsync(cancellationToken: context.CancellationToken);
-        await using var admin = await _cluster.AdminConnectionAsync(0, _database, context.CancellationToken);
-        await admin.ExecuteAsync($"{CounterContext.Schema} create role plain login; grant all on all tables in schema public to plain", context.CancellationToken);
+        _bed = await StandbyBed.StartAsync(context.CancellationToken);
     }
 
     [ClassCleanup]
     public static async Task StopAsync()
     {
-        if (_cluster is not null)
+        if (_bed is not null)
         {
-            await _cluster.DisposeAsync();
+            await _bed.DisposeAsync();
         }
     }
 
@@ -204,8 +195,8 @@ public sealed class ReadYourWritesTests
     [TestMethod]
     public async Task A_standby_that_has_replayed_a_record_which_fills_its_page_does_not_lag()
     {
-        await using var primary = await Cluster.AdminConnectionAsync(0, _database, Cancellation);
-        await using var standby = await Cluster.AdminConnectionAsync(1, _database, Cancellation);
+        await using var primary = await _bed!.AdminAsync(0, Cancellation);
+        await using var standby = await _bed!.AdminAsync(1, Cancellation);
         for (var i = 0; i < 20; i++)
         {
             var insert = await FillPageAsync(primary);
@@ -250,13 +241,13 @@ public sealed class ReadYourWritesTests
         => (long)(await primary.ScalarAsync("select pg_wal_lsn_diff(pg_current_wal_insert_lsn(), '0/0')::int8", Cancellation))!;
 
     private static CounterContext Context(Action<DbRetryOptions>? configure = null, string role = "postgres")
-        => HostBed.Context(
-            $"{Cluster.ConnectionString(_database)};Username={role}",
+        => _bed!.Context(
             options =>
             {
                 options.TargetSession = TargetSession.PreferStandby;
                 configure?.Invoke(options);
-            });
+            },
+            role);
 
     private async Task<string> WriteAsync(CounterContext context, bool async)
     {
@@ -270,7 +261,7 @@ public sealed class ReadYourWritesTests
 
     private async Task ReplayedAsync(int node, string name)
     {
-        await using var standby = await Cluster.AdminConnectionAsync(node, _database, Cancellation);
+        await using var standby = await _bed!.AdminAsync(node, Cancellation);
         await Poll.UntilAsync(
             async () => (bool)(await standby.ScalarAsync($"select exists(select from items where name = '{name}')", Cancellation))!,
             Limit,

@@ -13,14 +13,13 @@ public sealed class PromotedStandbyTests
 {
     private static readonly TimeSpan Limit = TimeSpan.FromSeconds(30);
 
-    private static LocalCluster? _cluster;
-    private static string _database = string.Empty;
+    private static StandbyBed? _bed;
 
     public required TestContext TestContext { get; set; }
 
     private CancellationToken Cancellation => TestContext.CancellationToken;
 
-    private static LocalCluster Cluster => _cluster!;
+    private static LocalCluster Cluster => _bed!.Cluster;
 
     private static int[] Standbys => [.. Enumerable.Range(0, 3).Where(node => node != Cluster.PrimaryIndex)];
 
@@ -28,24 +27,15 @@ public sealed class PromotedStandbyTests
     public static async Task StartAsync(TestContext context)
     {
         ArgumentNullException.ThrowIfNull(context);
-        if (SharedCluster.ExternalServer is not null)
-        {
-            return; // Each test says that it needs a cluster of its own.
-        }
-
-        _cluster = await SharedCluster.OwnAsync(new LocalClusterOptions { Nodes = 3 }, context.CancellationToken);
-        _database = await _cluster.CreateDatabaseAsync(cancellationToken: context.CancellationToken);
-        await using var admin = await _cluster.AdminConnectionAsync(0, _database, context.CancellationToken);
-        await admin.ExecuteAsync($"{CounterContext.Schema} create role plain login; grant all on all tables in schema public to plain", context.CancellationToken);
-        await _cluster.WaitForReplayAsync(context.CancellationToken);
+        _bed = await StandbyBed.StartAsync(context.CancellationToken);
     }
 
     [ClassCleanup]
     public static async Task StopAsync()
     {
-        if (_cluster is not null)
+        if (_bed is not null)
         {
-            await _cluster.DisposeAsync();
+            await _bed.DisposeAsync();
         }
     }
 
@@ -242,8 +232,7 @@ public sealed class PromotedStandbyTests
         }
     }
 
-    private static CounterContext Context(Action<DbRetryOptions> configure, string role = "postgres")
-        => HostBed.Context($"{Cluster.ConnectionString(_database)};Username={role}", configure);
+    private static CounterContext Context(Action<DbRetryOptions> configure, string role = "postgres") => _bed!.Context(configure, role);
 
     private async Task CheckpointAsync(int node)
     {
