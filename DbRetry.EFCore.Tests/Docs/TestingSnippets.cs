@@ -1,6 +1,7 @@
 using System.Data;
 using DbRetry.EFCore.Testing;
 using Microsoft.EntityFrameworkCore;
+using Microsoft.EntityFrameworkCore.Storage;
 using Microsoft.Extensions.DependencyInjection;
 
 namespace DbRetry.EFCore.Tests.Docs;
@@ -99,6 +100,28 @@ public sealed class TestingSnippets
         faults.AssertAllHit();
         Assert.HasCount(4, faults.Injected);
         Assert.AreEqual((70L, 130L), await shop.BalancesAsync());
+    }
+
+    [TestMethod]
+    public async Task What_callers_see_when_nothing_helps()
+    {
+        await using var shop = await ShopBed.CreateAsync(Cancellation);
+        var faults = new DbRetryFaults();
+        await using var context = shop.Context(faults: faults);
+
+        // snippet: nothing helps
+        faults.CommitThenLoseAcknowledgement();
+        using (context.Database.WithRetry(o => o.CommitVerification = CommitVerification.Surface))
+        {
+            await Assert.ThrowsExactlyAsync<CommitOutcomeUnknownException>(() => TransferAsync(context, from: 1, to: 2, amount: 10));
+        }
+
+        faults.Conflict(times: 1 + new DbRetryOptions().MaxRetryCount);
+        await Assert.ThrowsAsync<RetryLimitExceededException>(() => TransferAsync(context, from: 1, to: 2, amount: 10));
+        // end snippet
+
+        faults.AssertAllHit();
+        Assert.AreEqual((90L, 110L), await shop.BalancesAsync());
     }
 
     [TestMethod]
