@@ -1,6 +1,8 @@
+using System.Collections.Concurrent;
 using System.Collections.Immutable;
 using DbRetry.EFCore.Dsn;
 using DbRetry.EFCore.Hosts;
+using DbRetry.EFCore.Hosts.Probing;
 using Npgsql;
 
 namespace DbRetry.EFCore.Tests.Hosts;
@@ -15,6 +17,12 @@ internal sealed class FakeRoute(Cluster cluster, TimeSpan? poolTimeout = null, T
     /// <summary>What a probe of a host finds; <see langword="null"/> when hosts are not probed.</summary>
     public Func<int, CancellationToken, Task<HostSighting?>>? Probe { get; init; }
 
+    /// <summary>The hosts that were connected to for probes.</summary>
+    public ConcurrentQueue<int> Connected { get; } = new();
+
+    /// <summary>The hosts whose pools were prepared.</summary>
+    public ConcurrentQueue<int> Prepared { get; } = new();
+
     internal override bool CanProbe => Probe is not null;
 
     /// <summary>Hosts named a, b, c …, of which nothing is known.</summary>
@@ -25,8 +33,32 @@ internal sealed class FakeRoute(Cluster cluster, TimeSpan? poolTimeout = null, T
     {
     }
 
-    internal override Task<HostSighting?> ProbeAsync(int host, TargetSession target, TimeSpan limit, CancellationToken cancellationToken)
-        => Probe!(host, cancellationToken);
+    internal override async Task<IHostSession> ConnectAsync(int host, CancellationToken cancellationToken)
+    {
+        Connected.Enqueue(host);
+        return new Session(host, Probe!, await Probe!(host, cancellationToken));
+    }
+
+    internal override Task PrepareAsync(int host)
+    {
+        Prepared.Enqueue(host);
+        return Task.CompletedTask;
+    }
 
     internal override void ClearPool(int host) => Cleared.Add(host);
+
+    // The first answer comes with the connection.
+    private sealed class Session(int host, Func<int, CancellationToken, Task<HostSighting?>> probe, HostSighting? first) : IHostSession
+    {
+        private bool _asked;
+
+        public async Task<HostSighting?> AskAsync(TargetSession target, TimeSpan limit, CancellationToken cancellationToken)
+        {
+            var again = _asked;
+            _asked = true;
+            return again ? await probe(host, cancellationToken) : first;
+        }
+
+        public ValueTask DisposeAsync() => ValueTask.CompletedTask;
+    }
 }

@@ -3,6 +3,7 @@ using System.Collections.Immutable;
 using System.Net.Security;
 using DbRetry.EFCore.Dsn;
 using DbRetry.EFCore.Hosts.Names;
+using DbRetry.EFCore.Hosts.Probing;
 using DbRetry.EFCore.Retry;
 using Npgsql;
 
@@ -17,7 +18,8 @@ internal sealed class ConnectionStringRoute : HostRoute
 
     private readonly NamedHosts? _names;
     private readonly string[] _connectionStrings;
-    private readonly string[] _probes;
+    private readonly NpgsqlDataSource[] _probes;
+    private readonly bool[] _prepared;
 
     /// <summary>Where names stand for several addresses: whose certificate is expected of each host.</summary>
     private readonly Action<SslClientAuthenticationOptions>?[] _certificates;
@@ -28,8 +30,9 @@ internal sealed class ConnectionStringRoute : HostRoute
     {
         _names = names;
         _connectionStrings = connectionStrings;
-        _probes = Array.ConvertAll(connectionStrings, connectionString => ForProbes(connectionString, hostTimeout));
+        _prepared = new bool[connectionStrings.Length];
         _certificates = [.. cluster.Hosts.Select(static host => NamedServer.Callback(host.Name))];
+        _probes = [.. connectionStrings.Zip(_certificates, (connectionString, certificate) => ForProbes(connectionString, certificate, hostTimeout))];
     }
 
     internal override bool CanProbe => true;
@@ -61,21 +64,31 @@ internal sealed class ConnectionStringRoute : HostRoute
         }
     }
 
-    internal override async Task<HostSighting?> ProbeAsync(int host, TargetSession target, TimeSpan limit, CancellationToken cancellationToken)
+    internal override Task<IHostSession> ConnectAsync(int host, CancellationToken cancellationToken)
+        => HostSession.OpenAsync(_probes[host].CreateConnection(), isNew: true, cancellationToken);
+
+    /// <remarks>
+    /// Npgsql asks the server for its types with the first connection of a pool, and everybody else who opens one waits for that
+    /// (npgsql 10.0.0, NpgsqlDataSource.cs, Bootstrap). The pool of a standby that becomes the primary has most often had none.
+    /// </remarks>
+    internal override async Task PrepareAsync(int host)
     {
-        var connection = new NpgsqlConnection(_probes[host]) { SslClientAuthenticationOptionsCallback = _certificates[host] };
-        await using (connection.ConfigureAwait(false))
+        if (Cluster.Hosts.Length == 1 || Interlocked.Exchange(ref _prepared[host], true))
         {
-            await connection.OpenAsync(cancellationToken).ConfigureAwait(false);
+            return;
+        }
 
-            // A new connection's report is fresh; but only an answer tells the timeline of a primary.
-            if (target is TargetSession.Any || HostRoles.Reported(connection) is not (null or HostRole.Primary))
+        try
+        {
+            var connection = new NpgsqlConnection(_connectionStrings[host]) { SslClientAuthenticationOptionsCallback = _certificates[host] };
+            await using (connection.ConfigureAwait(false))
             {
-                return HostRoles.Reported(connection);
+                await connection.OpenAsync(CancellationToken.None).ConfigureAwait(false);
             }
-
-            // Not to be cancelled: it is limited anyway, and Npgsql may block whoever cancels a command.
-            return await HostRoles.AskAsync(connection, limit, CancellationToken.None).ConfigureAwait(false);
+        }
+        catch (Exception)
+        {
+            Volatile.Write(ref _prepared[host], false);
         }
     }
 
@@ -114,15 +127,21 @@ internal sealed class ConnectionStringRoute : HostRoute
             && new NpgsqlConnectionStringBuilder(dsn.BaseConnectionString) is var settings
             && (settings.Password is not null || settings.SslCertificate is not null);
 
-    // The same server, user and security; but it takes no place in the application's pool, and it does nothing beyond connecting.
-    private static string ForProbes(string connectionString, TimeSpan hostTimeout)
-        => new NpgsqlConnectionStringBuilder(connectionString)
+    // The same server, user and security; but it takes no place in the application's pool, and it does nothing beyond connecting: no types are loaded.
+    private static NpgsqlDataSource ForProbes(string connectionString, Action<SslClientAuthenticationOptions>? certificate, TimeSpan hostTimeout)
+    {
+        var settings = new NpgsqlConnectionStringBuilder(connectionString)
         {
             Pooling = false,
             Multiplexing = false,
             Enlist = false,
             CancellationTimeout = -1,
-        }.LimitTimeout(hostTimeout).WithoutSecondTry().ConnectionString;
+        }.LimitTimeout(hostTimeout).WithoutSecondTry();
+        return new NpgsqlDataSourceBuilder(settings.ConnectionString) { Name = $"probes of {settings.Host}:{settings.Port}" }
+            .ConfigureTypeLoading(static types => types.EnableTypeLoading(false))
+            .UseSslClientAuthenticationOptionsCallback(certificate)
+            .Build();
+    }
 
     // A single host keeps its string, and with it the pool that the application may already use.
     private static string ForHost(ParsedDsn dsn, string connectionString, HostEndpoint host, int hosts, TimeSpan hostTimeout)

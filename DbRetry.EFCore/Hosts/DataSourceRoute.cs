@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using DbRetry.EFCore.Dsn;
+using DbRetry.EFCore.Hosts.Probing;
 using DbRetry.EFCore.Retry;
 using DbRetry.EFCore.Seams;
 using Npgsql;
@@ -38,15 +39,11 @@ internal sealed class DataSourceRoute : HostRoute
         => DataSourceHosts.Move(connection, _hosts[host].Pool, _hosts[host].Settings);
 
     /// <remarks>Through the host's own pool: only it knows how the application authenticates. An idle connection may be dead, so the server is always asked.</remarks>
-    internal override async Task<HostSighting?> ProbeAsync(int host, TargetSession target, TimeSpan limit, CancellationToken cancellationToken)
+    internal override Task<IHostSession> ConnectAsync(int host, CancellationToken cancellationToken)
     {
         var connection = _hosts[host].Pool.CreateConnection();
-        await using (connection.ConfigureAwait(false))
-        {
-            Bind(connection, host);
-            await connection.OpenAsync(cancellationToken).ConfigureAwait(false);
-            return await HostRoles.AskAsync(connection, limit, CancellationToken.None).ConfigureAwait(false);
-        }
+        Bind(connection, host);
+        return HostSession.OpenAsync(connection, isNew: false, cancellationToken);
     }
 
     internal override void ClearPool(int host) => _hosts[host].Pool.Clear();

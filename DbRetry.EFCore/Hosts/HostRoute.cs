@@ -1,3 +1,4 @@
+using DbRetry.EFCore.Hosts.Probing;
 using Npgsql;
 
 namespace DbRetry.EFCore.Hosts;
@@ -36,9 +37,22 @@ internal abstract class HostRoute(Cluster cluster, TargetSession target, TimeSpa
     /// <summary>Points a closed connection at a host of <see cref="Cluster"/>.</summary>
     internal abstract void Bind(NpgsqlConnection connection, int host);
 
-    /// <summary>Connects to a host as the application would, and sees which role it has; <see langword="null"/> if any will do and it tells none.</summary>
-    internal virtual Task<HostSighting?> ProbeAsync(int host, TargetSession target, TimeSpan limit, CancellationToken cancellationToken)
+    /// <summary>Connects to a host as the application would, to ask what it is.</summary>
+    internal virtual Task<IHostSession> ConnectAsync(int host, CancellationToken cancellationToken)
         => throw new NotSupportedException($"Hosts are not probed through {GetType().Name}.");
+
+    /// <summary>Connects to a host, and sees which role it has; <see langword="null"/> if any will do and it tells none.</summary>
+    internal async Task<HostSighting?> ProbeAsync(int host, TargetSession target, TimeSpan limit, CancellationToken cancellationToken)
+    {
+        var session = await ConnectAsync(host, cancellationToken).ConfigureAwait(false);
+        await using (session.ConfigureAwait(false))
+        {
+            return await session.AskAsync(target, limit, CancellationToken.None).ConfigureAwait(false);
+        }
+    }
+
+    /// <summary>Does beforehand, once, what the first connection of the application to a host would have to do while all others wait for it.</summary>
+    internal virtual Task PrepareAsync(int host) => Task.CompletedTask;
 
     /// <summary>Drops the idle connections to a host: they went down with the one that was lost.</summary>
     internal abstract void ClearPool(int host);

@@ -87,6 +87,85 @@ public sealed class HostProberTests
     }
 
     [TestMethod]
+    public async Task A_host_that_answers_is_asked_again_over_the_same_connection_until_that_is_old()
+    {
+        _answer = (_, _) => Task.FromResult<HostSighting?>(HostRole.Standby);
+        using (Enter())
+        {
+            for (var round = 0; round < 10; round++)
+            {
+                await RoundAsync();
+            }
+
+            Assert.HasCount(3, _route.Connected);
+            _time.Advance(HostWatch.Kept);
+            await RoundAsync();
+            await RoundAsync();
+            await RoundAsync();
+            Assert.HasCount(6, _route.Connected, "A proxy may lead elsewhere by now.");
+        }
+
+        await EndedAsync();
+    }
+
+    [TestMethod]
+    public async Task A_host_that_failed_to_answer_is_connected_to_anew()
+    {
+        var broken = false;
+        _answer = (host, _) => Volatile.Read(ref broken) && host == 1
+            ? Task.FromException<HostSighting?>(OpenSearchBed.Refused)
+            : Task.FromResult<HostSighting?>(HostRole.Standby);
+        using (Enter())
+        {
+            await RoundAsync();
+            Volatile.Write(ref broken, true);
+            await RoundAsync();
+            Volatile.Write(ref broken, false);
+            await RoundAsync(8);
+            CollectionAssert.AreEquivalent(new[] { 0, 1, 1, 2 }, _route.Connected);
+        }
+
+        await EndedAsync();
+    }
+
+    [TestMethod]
+    public async Task One_address_for_all_servers_is_connected_to_for_each_question()
+    {
+        var cluster = FakeRoute.Hosts(1);
+        var route = new FakeRoute(cluster) { Probe = (_, _) => Task.FromResult<HostSighting?>(HostRole.Standby) };
+        using (cluster.Prober.Enter(route, TargetSession.ReadWrite, Settings, TimeSpan.Zero, _time, new Random(1), blocking: false))
+        {
+            await Poll.UntilAsync(
+                () =>
+                {
+                    _time.Advance(TimeSpan.FromMilliseconds(1));
+                    return route.Connected.Count >= 3;
+                },
+                TimeSpan.FromSeconds(30),
+                () => $"{route.Connected.Count} connections",
+                Cancellation);
+            Assert.IsLessThan(HostWatch.Kept, _time.GetElapsedTime(0));
+        }
+    }
+
+    [TestMethod]
+    public async Task The_pool_of_a_host_is_prepared_once_while_the_wait_goes_on_and_not_when_there_is_no_time()
+    {
+        _answer = (host, _) => host == 0 ? Task.FromException<HostSighting?>(OpenSearchBed.Refused) : Task.FromResult<HostSighting?>(HostRole.Standby);
+        using (Enter())
+        {
+            await RoundAsync();
+            Assert.IsEmpty(_route.Prepared);
+            await RoundAsync(2);
+            await RoundAsync();
+            await RoundAsync(2);
+            CollectionAssert.AreEquivalent(new[] { 1, 2 }, _route.Prepared);
+        }
+
+        await EndedAsync();
+    }
+
+    [TestMethod]
     public async Task Somebody_who_connects_wakes_those_who_wait()
     {
         using var waiter = Enter();

@@ -15,12 +15,12 @@ public sealed class ProbeScheduleTests
     private readonly FakeRoute _route = new(FakeRoute.Hosts(3)) { Probe = (_, _) => Task.FromResult<HostSighting?>(null) };
 
     [TestMethod]
-    [DataRow(0.0, 0.0, 10.0)]
-    [DataRow(0.0, 1.0, 20.0)]
-    [DataRow(2.0, 1.0, 20.0)]
-    [DataRow(10.0, 0.0, 50.0)]
-    [DataRow(10.0, 1.0, 100.0)]
-    [DataRow(50.0, 1.0, 500.0)]
+    [DataRow(0.0, 0.0, 5.0)]
+    [DataRow(0.0, 1.0, 10.0)]
+    [DataRow(11.0, 1.0, 10.0)]
+    [DataRow(20.0, 0.0, 50.0)]
+    [DataRow(20.0, 1.0, 100.0)]
+    [DataRow(60.0, 1.0, 500.0)]
     [DataRow(3600.0, 0.0, 250.0)]
     [DataRow(3600.0, 1.0, 500.0)]
     public void Pauses_are_short_at_first_and_grow_with_the_outage_up_to_their_cap(double seconds, double random, double milliseconds)
@@ -59,8 +59,23 @@ public sealed class ProbeScheduleTests
     {
         CollectionAssert.AreEquivalent(new[] { 0, 1, 2 }, _schedule.Begin(new Random(1)));
         Assert.IsEmpty(_schedule.Begin(new Random(1)));
-        _schedule.Ended(1);
+        _schedule.Ended(1, failed: false);
         CollectionAssert.AreEqual(new[] { 1 }, _schedule.Begin(new Random(1)));
+    }
+
+    [TestMethod]
+    public void A_host_that_could_not_be_asked_is_left_in_peace_for_a_round()
+    {
+        _schedule.Begin(new Random(1));
+        _schedule.Ended(0, failed: true);
+        _schedule.Ended(1, failed: false);
+        CollectionAssert.AreEqual(new[] { 1 }, _schedule.Begin(new Random(1)));
+        _schedule.Ended(1, failed: false);
+        CollectionAssert.AreEquivalent(new[] { 0, 1 }, _schedule.Begin(new Random(1)));
+        _schedule.Ended(0, failed: true);
+        _schedule.Ended(1, failed: true);
+        _schedule.Restart();
+        CollectionAssert.AreEquivalent(new[] { 0, 1 }, _schedule.Begin(new Random(1)), "Whoever begins to wait has heard nothing.");
     }
 
     [TestMethod]
@@ -72,7 +87,7 @@ public sealed class ProbeScheduleTests
         {
             var round = _schedule.Begin(random);
             firsts.Add(round[0]);
-            Array.ForEach(round, _schedule.Ended);
+            Array.ForEach(round, host => _schedule.Ended(host, failed: false));
         }
 
         Assert.HasCount(3, firsts);

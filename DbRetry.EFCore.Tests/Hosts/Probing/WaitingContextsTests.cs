@@ -34,8 +34,8 @@ public sealed class WaitingContextsTests
         await Task.Delay(500, Cancellation);
         var made = Connections(bed) - before;
 
-        var rounds = (clock.Elapsed / (ProbeSchedule.FirstPause / 2)) + 2;
-        Assert.IsLessThanOrEqualTo(3 * rounds, made, "One prober makes no more than that, and each of those who wait would make as many.");
+        var connections = (clock.Elapsed / HostWatch.Kept) + 2;
+        Assert.IsLessThanOrEqualTo(3 * connections, made, "One prober makes no more than that, and each of those who wait would make as many.");
         Assert.IsGreaterThan(0, made);
         Promote(bed);
         foreach (var node in await Task.WhenAll(work))

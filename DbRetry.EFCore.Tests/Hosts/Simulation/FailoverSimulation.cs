@@ -153,6 +153,7 @@ internal sealed class FailoverSimulation(int seed, bool probed)
         if (!_probing && _schedule.Leader is not null)
         {
             _probing = true;
+            _schedule.Restart();
             _probingSince = _now;
             var run = ++_run;
             Array.Clear(_probes);
@@ -210,7 +211,7 @@ internal sealed class FailoverSimulation(int seed, bool probed)
 
     private void Tell(int host, object answer, int run)
     {
-        _schedule.Ended(host);
+        _schedule.Ended(host, answer is Exception);
         if (answer is HostSighting sighting && (run == _run || sighting.Timeline?.IsSupersededBy(_cluster.NewestTimeline) is true))
         {
             _cluster.Saw(host, sighting);

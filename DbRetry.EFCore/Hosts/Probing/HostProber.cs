@@ -43,6 +43,7 @@ internal sealed class HostProber(Cluster cluster)
             Volatile.Write(ref _waiting, _schedule.Waiting);
             if (_run is null && _schedule.Leader is not null)
             {
+                _schedule.Restart();
                 Volatile.Write(ref _run, new CancellationTokenSource());
                 Start(_run!, time, random);
             }
@@ -81,6 +82,7 @@ internal sealed class HostProber(Cluster cluster)
         var probes = new Task[cluster.Hosts.Length];
         Array.Fill(probes, Task.CompletedTask);
         var names = Task.CompletedTask;
+        HostWatch[] watches = [.. Enumerable.Range(0, probes.Length).Select(host => new HostWatch(cluster, host, time))];
         while (true)
         {
             HostWaiter leader;
@@ -98,7 +100,7 @@ internal sealed class HostProber(Cluster cluster)
 
             foreach (var host in hosts)
             {
-                probes[host] = ProbeAsync(host, leader, time, stop);
+                probes[host] = ProbeAsync(watches[host], host, leader, time, stop);
             }
 
             if (names.IsCompleted)
@@ -111,6 +113,11 @@ internal sealed class HostProber(Cluster cluster)
         }
 
         await Task.WhenAll([.. probes, names]).ConfigureAwait(false);
+        foreach (var watch in watches)
+        {
+            await watch.DisposeAsync().ConfigureAwait(false);
+        }
+
         run.Dispose();
     }
 
@@ -130,12 +137,13 @@ internal sealed class HostProber(Cluster cluster)
     }
 
     // A probe that fails says little: it may be the probe's own fault. What is known of the host is left to those who connect in earnest.
-    private async Task ProbeAsync(int host, HostWaiter leader, TimeProvider time, CancellationToken stop)
+    private async Task ProbeAsync(HostWatch watch, int host, HostWaiter leader, TimeProvider time, CancellationToken stop)
     {
+        var failed = false;
         try
         {
             _askedAt[host] = time.GetTimestamp();
-            var asking = AskAsync(host, leader, time, stop);
+            var asking = watch.AskAsync(leader, stop);
             _asking[host] = asking;
             var sighting = await asking.ConfigureAwait(false);
             RetryInstruments.Probed(cluster.Hosts[host].Host, cluster.Hosts[host].Port, answered: true);
@@ -164,6 +172,7 @@ internal sealed class HostProber(Cluster cluster)
         }
         catch (Exception exception)
         {
+            failed = true;
             RetryInstruments.Probed(cluster.Hosts[host].Host, cluster.Hosts[host].Port, answered: false);
             if (TurnsAway(host, leader, exception))
             {
@@ -174,17 +183,9 @@ internal sealed class HostProber(Cluster cluster)
         {
             lock (_lock)
             {
-                _schedule.Ended(host);
+                _schedule.Ended(host, failed);
             }
         }
-    }
-
-    private static async Task<HostSighting?> AskAsync(int host, HostWaiter leader, TimeProvider time, CancellationToken stop)
-    {
-        await Task.Yield(); // One that takes its time before it first awaits does not hold up the others.
-        using var limit = new CancellationTokenSource(leader.Settings.HostTimeout, time);
-        using var either = CancellationTokenSource.CreateLinkedTokenSource(stop, limit.Token);
-        return await leader.Route.ProbeAsync(host, leader.Target, leader.Settings.HostTimeout, either.Token).ConfigureAwait(false);
     }
 
     private bool TurnsAway(int host, HostWaiter waiter, Exception exception)

@@ -7,15 +7,19 @@ namespace DbRetry.EFCore.Hosts.Probing;
 internal sealed class ProbeSchedule(int hosts)
 {
     /// <summary>The longest pause between two rounds in the beginning.</summary>
-    internal static readonly TimeSpan FirstPause = TimeSpan.FromMilliseconds(20);
+    internal static readonly TimeSpan FirstPause = TimeSpan.FromMilliseconds(10);
+
+    /// <summary>For how long they stay that short: most failovers take less.</summary>
+    internal static readonly TimeSpan Prompt = TimeSpan.FromSeconds(10);
 
     /// <summary>The longest pause of all.</summary>
     internal static readonly TimeSpan LastPause = TimeSpan.FromMilliseconds(500);
 
-    // Pauses grow with the outage, so that the end of it is noticed after no more than a hundredth of what it took.
+    // Then pauses grow with the outage, so that the end of it is noticed after no more than a hundredth of what it took.
     private const double Share = 0.01;
 
     private readonly bool[] _underWay = new bool[hosts];
+    private readonly bool[] _failed = new bool[hosts];
     private readonly LinkedList<HostWaiter> _waiters = [];
 
     internal int Waiting => _waiters.Count;
@@ -40,11 +44,14 @@ internal sealed class ProbeSchedule(int hosts)
     /// <summary>How long to pause before the next round: half of what is allowed at least, so that processes do not probe in step.</summary>
     internal static TimeSpan Pause(TimeSpan probingFor, double random01)
     {
-        var longest = Math.Clamp(probingFor.TotalMilliseconds * Share, FirstPause.TotalMilliseconds, LastPause.TotalMilliseconds);
+        var longest = Math.Clamp((probingFor - Prompt).TotalMilliseconds * Share, FirstPause.TotalMilliseconds, LastPause.TotalMilliseconds);
         return TimeSpan.FromMilliseconds(longest * (1 + random01) / 2);
     }
 
     internal void Enter(HostWaiter waiter) => _waiters.AddLast(waiter.Place);
+
+    /// <summary>Somebody waits after nobody did: every host is to be heard, whatever it said then.</summary>
+    internal void Restart() => Array.Clear(_failed);
 
     /// <summary>Does nothing for a waiter that was woken.</summary>
     internal void Leave(HostWaiter waiter)
@@ -55,16 +62,20 @@ internal sealed class ProbeSchedule(int hosts)
         }
     }
 
-    /// <summary>The hosts to probe now: all in random order, but those whose last probe is still under way.</summary>
+    /// <summary>
+    /// The hosts to probe now: all in random order, but those whose last probe is still under way, and those where it failed in the last round. They have
+    /// to be connected to anew, and one that is starting has better to do.
+    /// </summary>
     internal int[] Begin(Random random)
     {
-        int[] round = [.. Enumerable.Range(0, _underWay.Length).Where(host => !_underWay[host])];
+        int[] round = [.. Enumerable.Range(0, _underWay.Length).Where(host => !_underWay[host] && !_failed[host])];
         random.Shuffle(round);
+        Array.Clear(_failed);
         Array.ForEach(round, host => _underWay[host] = true);
         return round;
     }
 
-    internal void Ended(int host) => _underWay[host] = false;
+    internal void Ended(int host, bool failed) => (_underWay[host], _failed[host]) = (false, failed);
 
     /// <summary>Those to be woken because somebody connected to a host. They wait no longer.</summary>
     /// <param name="role">Its role; <see langword="null"/> when nobody asked.</param>
