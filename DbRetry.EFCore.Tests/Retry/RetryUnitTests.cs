@@ -172,6 +172,21 @@ public class RetryUnitTests
     }
 
     [TestMethod]
+    [DataRow(3, true, 0.0)]
+    [DataRow(1, true, 10.0)]
+    [DataRow(3, false, 10.0)]
+    public void After_a_first_loss_the_open_does_the_waiting_where_several_hosts_are_probed(int hosts, bool probed, double milliseconds)
+    {
+        _log.Host = new HostRef(
+            new FakeRoute(FakeRoute.Hosts(hosts)) { Probe = probed ? (_, _) => Task.FromResult<HostSighting?>(null) : null }, 0);
+        var unit = Unit();
+        Assert.AreEqual(AfterFailure.Retry, After(unit, "loss", "InTransaction"));
+        Assert.AreEqual(milliseconds, unit.Delay.TotalMilliseconds);
+        Assert.AreEqual(AfterFailure.Retry, After(unit, "loss", "InTransaction"));
+        Assert.AreEqual(20, unit.Delay.TotalMilliseconds, "Somebody ends connections again and again.");
+    }
+
+    [TestMethod]
     public void A_write_refused_by_a_host_that_takes_writes_was_refused_by_its_transaction()
     {
         var unit = Unit();

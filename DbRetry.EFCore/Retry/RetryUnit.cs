@@ -179,7 +179,7 @@ internal sealed class RetryUnit(RetrySettings settings, AttemptLog log, TimeProv
         }
 
         var retry = Failure.Kind is FailureKind.Conflict ? ++_conflicts : _exceptions.Count - _conflicts;
-        Delay = _remedy is ReadOnlyHostRemedy.ThePrimary ? TimeSpan.Zero : RetryDelays.Next(settings, Failure.Kind, retry, random.NextDouble());
+        Delay = _remedy is ReadOnlyHostRemedy.ThePrimary || (retry == 1 && WaitsInOpen()) ? TimeSpan.Zero : RetryDelays.Next(settings, Failure.Kind, retry, random.NextDouble());
         return AfterFailure.Retry;
     }
 
@@ -195,6 +195,9 @@ internal sealed class RetryUnit(RetrySettings settings, AttemptLog log, TimeProv
             _verdict = Failure.IsRetriable ? Verdict.RolledBack : Verdict.Permanent;
         }
     }
+
+    // A host is waited for where it is seen first. To wait here as well helps only against a server that ends connections again and again.
+    private bool WaitsInOpen() => Failure.Kind is FailureKind.LostConnection && log.Host is { Route: { CanProbe: true, Cluster.Hosts.Length: > 1 } };
 
     private string? Exhausted()
     {
