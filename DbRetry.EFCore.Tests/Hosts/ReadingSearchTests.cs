@@ -109,6 +109,23 @@ public sealed class ReadingSearchTests
     }
 
     [TestMethod]
+    [DataRow(3, true)]
+    [DataRow(1, false)]
+    public void After_a_loss_the_report_of_the_primary_is_believed_if_it_was_asked_since_and_is_not_one_address_for_all_servers(int hosts, bool believed)
+    {
+        var bed = new OpenSearchBed(hosts);
+        bed.Knows(Primary);
+        bed.Log.DemandProof();
+        var search = bed.Start(TargetSession.ReadWrite);
+        Assert.AreEqual(OpenStep.Try, search.Next());
+        Assert.AreEqual(0, search.Host);
+        Assert.AreEqual(believed, search.Believes(Primary));
+
+        bed.Cluster.Forget(0);
+        Assert.IsFalse(search.Believes(Primary), "It was lost since.");
+    }
+
+    [TestMethod]
     [DataRow(TargetSession.Standby)]
     [DataRow(TargetSession.PreferStandby)]
     public void A_pooled_connection_that_calls_its_host_a_primary_may_be_dead_and_its_host_a_standby_by_now(TargetSession target)

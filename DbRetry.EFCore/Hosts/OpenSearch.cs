@@ -104,9 +104,12 @@ internal sealed class OpenSearch(HostRoute route, TargetSession target, RetrySet
     }
 
     /// <summary>Whether what the open connection to <see cref="Host"/> reported may be believed; otherwise the server is to be asked.</summary>
-    /// <remarks>A host that was not the primary until now has to tell its timeline: it may be one that was replaced and does not know it.</remarks>
+    /// <remarks>
+    /// A host that was not the primary until now has to tell its timeline: it may be one that was replaced and does not know it. Of several hosts, the one
+    /// that is known as the primary has been asked since anybody lost it.
+    /// </remarks>
     internal bool Believes(HostRole? reported)
-        => !log.NeedsProof
+        => (!log.NeedsProof || (route.Cluster.Primary == Host && route.Cluster.Hosts.Length > 1))
             && target.Believes(reported)
             && !(reported is HostRole.Primary && target.IsForPrimary() && route.Cluster.Primary != Host)
             && (target is TargetSession.Any || reported is not { } role || IsPlausible(role, route.Cluster[Host].Role));
