@@ -85,6 +85,17 @@ public class CommitInquiryTests
     }
 
     [TestMethod]
+    public void where_somebody_looks_for_a_primary_news_of_one_is_waited_for_before_anybody_is_asked()
+    {
+        var inquiry = Start(hosts: 1, waitsFirst: true);
+        Assert.AreEqual(InquiryStep.WaitForPrimary, inquiry.Next());
+        Assert.AreEqual(TimeSpan.FromMilliseconds(500), inquiry.Delay);
+        Round(inquiry, (Promoted, XidStatus.Committed));
+        Assert.AreEqual(InquiryStep.Done, inquiry.Next());
+        Assert.AreEqual(CommitVerdict.Committed, inquiry.Verdict);
+    }
+
+    [TestMethod]
     public void a_backend_that_still_runs_it_is_fenced_once_a_round_on_the_host_that_said_so()
     {
         var inquiry = Start(hosts: 3);
@@ -143,7 +154,7 @@ public class CommitInquiryTests
     [TestMethod]
     public void without_any_answer_it_says_so() => Assert.AreEqual("no host answered", Start(hosts: 1).Answers);
 
-    private CommitInquiry Start(int hosts)
+    private CommitInquiry Start(int hosts, bool waitsFirst = false)
         => new(
             new StatusProof(Identity(Then)),
             hosts,
@@ -151,7 +162,8 @@ public class CommitInquiryTests
             RetrySettings.From(new DbRetryOptions { MaxRetryCount = 1, FailoverTimeout = TimeSpan.FromSeconds(10) }),
             _time,
             new Random(1),
-            since: 0);
+            since: 0,
+            waitsFirst);
 
     private CommitVerdict RoundVerdict(params (ServerIncarnation? Server, XidStatus Status)[] answers)
     {

@@ -25,14 +25,23 @@ internal enum InquiryStep
 /// Asks every host that can be reached, believes the primary with the highest timeline, and goes on until it is decided or the time is over. Only
 /// decides what to do; <see cref="CommitVerifier"/> does it.
 /// </summary>
+/// <param name="proof">Of the transaction.</param>
+/// <param name="hosts">How many there are.</param>
+/// <param name="memory">The recoveries that were seen.</param>
+/// <param name="settings">Those of the context.</param>
+/// <param name="time">The clock.</param>
+/// <param name="random">For the waits.</param>
+/// <param name="since">When the unit failed first.</param>
+/// <param name="waitsFirst">Whether somebody else looks for a primary, and none is known: nobody who counts could answer.</param>
 internal sealed class CommitInquiry(
-    ICommitProof proof, int hosts, RecoveryMemory memory, RetrySettings settings, TimeProvider time, Random random, long since)
+    ICommitProof proof, int hosts, RecoveryMemory memory, RetrySettings settings, TimeProvider time, Random random, long since, bool waitsFirst = false)
 {
     private readonly List<string> _answers = [];
     private CommitEvidence? _best;
     private int _bestHost;
     private int _next;
     private int _waits;
+    private bool _waitsFirst = waitsFirst;
     private bool _settling;
     private bool _contradicted;
 
@@ -54,6 +63,14 @@ internal sealed class CommitInquiry(
         if (Verdict is CommitVerdict.Committed or CommitVerdict.NotCommitted)
         {
             return InquiryStep.Done;
+        }
+
+        if (_waitsFirst)
+        {
+            _waitsFirst = false;
+            var most = settings.FailoverTimeout - time.GetElapsedTime(since);
+            Delay = most < settings.MaxReconnectDelay ? most : settings.MaxReconnectDelay;
+            return InquiryStep.WaitForPrimary;
         }
 
         if (_next < hosts)

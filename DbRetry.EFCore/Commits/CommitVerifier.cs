@@ -15,13 +15,13 @@ internal sealed class CommitVerifier(
 
     internal CommitAnswer Verify()
     {
-        var inquiry = new CommitInquiry(proof, route.Cluster.Hosts.Length, _memory, settings, time, random, since);
+        var inquiry = Inquiry();
         while (true)
         {
             switch (inquiry.Next())
             {
-                case InquiryStep.Ask when IsSilent(inquiry.Host):
-                    inquiry.Failed(Name(inquiry.Host), "it has not answered lately");
+                case InquiryStep.Ask when WhyNot(inquiry.Host) is { } reason:
+                    inquiry.Failed(Name(inquiry.Host), reason);
                     break;
                 case InquiryStep.Ask:
                     try
@@ -63,14 +63,14 @@ internal sealed class CommitVerifier(
 
     internal async Task<CommitAnswer> VerifyAsync(CancellationToken cancellationToken)
     {
-        var inquiry = new CommitInquiry(proof, route.Cluster.Hosts.Length, _memory, settings, time, random, since);
+        var inquiry = Inquiry();
         while (true)
         {
             cancellationToken.ThrowIfCancellationRequested();
             switch (inquiry.Next())
             {
-                case InquiryStep.Ask when IsSilent(inquiry.Host):
-                    inquiry.Failed(Name(inquiry.Host), "it has not answered lately");
+                case InquiryStep.Ask when WhyNot(inquiry.Host) is { } reason:
+                    inquiry.Failed(Name(inquiry.Host), reason);
                     break;
                 case InquiryStep.Ask:
                     try
@@ -178,13 +178,7 @@ internal sealed class CommitVerifier(
         }
     }
 
-    // A clone has the data source, password and callbacks of the connection that was lost.
-    private NpgsqlConnection Connection(int host)
-    {
-        var connection = (NpgsqlConnection)((ICloneable)lost).Clone();
-        route.Bind(connection, host);
-        return connection;
-    }
+    private NpgsqlConnection Connection(int host) => route.ConnectionForInquiry(lost, host);
 
     // What is run again must not go to another primary than the one that was believed.
     private CommitAnswer Conclude(CommitInquiry inquiry)
@@ -218,9 +212,23 @@ internal sealed class CommitVerifier(
     private HostWaiter Waiter(bool blocking)
         => route.Cluster.Prober.Enter(route, TargetSession.ReadWrite, settings, TimeSpan.Zero, time, random, blocking);
 
-    // To ask it now would cost its whole time limit, and there are others that may know.
-    private bool IsSilent(int host)
-        => route.Cluster.Hosts.Length > 1 && route.Cluster[host].IsSilent(time.GetTimestamp());
+    private CommitInquiry Inquiry()
+        => new(
+            proof,
+            route.Cluster.Hosts.Length,
+            _memory,
+            settings,
+            time,
+            random,
+            since,
+            waitsFirst: route.CanProbe && route.Cluster is { Hosts.Length: > 1, Primary: < 0 });
+
+    // To ask one that does not answer would cost its whole time limit, and there are others that may know. And what the prober heard a moment ago, but
+    // after the answer to COMMIT was lost, is as good as what one hears oneself.
+    private string? WhyNot(int host)
+        => route.Cluster.Hosts.Length == 1 ? null
+            : route.Cluster[host].IsSilent(time.GetTimestamp()) ? "it has not answered lately"
+            : route.Cluster.Prober.WhyNoPrimary(host, _askedAt, time);
 
     private string Name(int host) => route.NameOf(host);
 }

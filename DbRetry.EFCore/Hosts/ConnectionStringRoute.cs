@@ -67,6 +67,10 @@ internal sealed class ConnectionStringRoute : HostRoute
     internal override Task<IHostSession> ConnectAsync(int host, CancellationToken cancellationToken)
         => HostSession.OpenAsync(_probes[host].CreateConnection(), isNew: true, cancellationToken);
 
+    /// <remarks>One that is no primary will most often only say so, and has no use for a pool.</remarks>
+    internal override NpgsqlConnection ConnectionForInquiry(NpgsqlConnection lost, int host)
+        => Cluster.Hosts.Length == 1 || Cluster.Primary == host ? base.ConnectionForInquiry(lost, host) : _probes[host].CreateConnection();
+
     /// <remarks>
     /// Npgsql asks the server for its types with the first connection of a pool, and everybody else who opens one waits for that
     /// (npgsql 10.0.0, NpgsqlDataSource.cs, Bootstrap). The pool of a standby that becomes the primary has most often had none.

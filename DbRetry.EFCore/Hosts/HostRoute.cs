@@ -51,6 +51,16 @@ internal abstract class HostRoute(Cluster cluster, TargetSession target, TimeSpa
         }
     }
 
+    /// <summary>A closed connection to a host, to ask it about what another connection has left there.</summary>
+    /// <param name="lost">The other one. A clone has its data source, password and callbacks.</param>
+    /// <param name="host">The host.</param>
+    internal virtual NpgsqlConnection ConnectionForInquiry(NpgsqlConnection lost, int host)
+    {
+        var connection = (NpgsqlConnection)((ICloneable)lost).Clone();
+        Bind(connection, host);
+        return connection;
+    }
+
     /// <summary>Does beforehand, once, what the first connection of the application to a host would have to do while all others wait for it.</summary>
     internal virtual Task PrepareAsync(int host) => Task.CompletedTask;
 

@@ -166,6 +166,37 @@ public sealed class HostProberTests
     }
 
     [TestMethod]
+    public async Task What_was_heard_of_a_host_saves_others_to_ask_it_for_a_moment()
+    {
+        var before = _time.GetTimestamp();
+        _answer = async (host, cancellationToken) =>
+        {
+            if (host == 2)
+            {
+                await Task.Delay(Timeout.Infinite, cancellationToken);
+            }
+
+            return host == 0 ? throw OpenSearchBed.Refused : HostRole.Standby;
+        };
+        using (Enter())
+        {
+            await RoundAsync();
+            await RoundAsync(2);
+            await Poll.UntilAsync(() => WhyNot(1, before) is not null, TimeSpan.FromSeconds(30), () => "nothing was heard", Cancellation);
+            Assert.AreEqual("the host cannot be reached", WhyNot(0, before));
+            Assert.AreEqual("a standby (in recovery)", WhyNot(1, before));
+            Assert.IsNull(WhyNot(2, before), "It has not answered.");
+            Assert.IsNull(WhyNot(1, _time.GetTimestamp() + 1), "It was asked before that.");
+        }
+
+        _time.Advance(HostProber.Grace);
+        Assert.IsNull(WhyNot(1, before), "That is long ago.");
+        await EndedAsync();
+
+        string? WhyNot(int host, long since) => _cluster.Prober.WhyNoPrimary(host, since, _time);
+    }
+
+    [TestMethod]
     public async Task Somebody_who_connects_wakes_those_who_wait()
     {
         using var waiter = Enter();

@@ -16,6 +16,7 @@ internal sealed class HostProber(Cluster cluster)
     private readonly Task[] _asking = [.. Enumerable.Repeat(Task.CompletedTask, cluster.Hosts.Length)];
     private readonly ProbeSchedule _schedule = new(cluster.Hosts.Length);
     private readonly long[] _askedAt = new long[cluster.Hosts.Length];
+    private readonly Hearsay?[] _hearsay = new Hearsay?[cluster.Hosts.Length];
     private CancellationTokenSource? _run;
     private int _waiting;
 
@@ -70,6 +71,13 @@ internal sealed class HostProber(Cluster cluster)
             Wake(schedule => schedule.Seen(role));
         }
     }
+
+    /// <summary>Why a host was no primary when it was asked a moment ago; <see langword="null"/> if it was one, or was not asked.</summary>
+    /// <param name="host">The host.</param>
+    /// <param name="since">What it was asked before then does not count.</param>
+    /// <param name="time">The clock.</param>
+    internal string? WhyNoPrimary(int host, long since, TimeProvider time)
+        => Volatile.Read(ref _hearsay[host]) is { } heard && heard.AskedAt >= since && time.GetElapsedTime(heard.AskedAt) < Grace ? heard.Reason : null;
 
     // The thread of the one who happens to be the first must not do the work of all.
     private void Start(CancellationTokenSource run, TimeProvider time, Random random)
@@ -147,6 +155,7 @@ internal sealed class HostProber(Cluster cluster)
             _asking[host] = asking;
             var sighting = await asking.ConfigureAwait(false);
             RetryInstruments.Probed(cluster.Hosts[host].Host, cluster.Hosts[host].Port, answered: true);
+            Hear(host, sighting?.Role is HostRole.Standby ? HostRole.Standby.Describe() : null);
             if (sighting is { Role: HostRole.Primary, Timeline: { } timeline } && (cluster.NewestTimeline is not { } newest || timeline == newest))
             {
                 // No promotion has been seen, and so it may be the older one of two.
@@ -174,7 +183,9 @@ internal sealed class HostProber(Cluster cluster)
         {
             failed = true;
             RetryInstruments.Probed(cluster.Hosts[host].Host, cluster.Hosts[host].Port, answered: false);
-            if (TurnsAway(host, leader, exception))
+            var failure = FailureClassifier.ClassifyProbe(exception, leader.Settings.Rules);
+            Hear(host, failure.Kind is FailureKind.HostUnavailable ? failure.Reason : null);
+            if (TurnsAway(host, leader, failure))
             {
                 Wake(schedule => schedule.TurnedAway(leader.Route));
             }
@@ -188,8 +199,11 @@ internal sealed class HostProber(Cluster cluster)
         }
     }
 
-    private bool TurnsAway(int host, HostWaiter waiter, Exception exception)
-        => FailureClassifier.ClassifyProbe(exception, waiter.Settings.Rules).Kind is FailureKind.Permanent
+    private void Hear(int host, string? whyNoPrimary)
+        => Volatile.Write(ref _hearsay[host], whyNoPrimary is null ? null : new(_askedAt[host], whyNoPrimary));
+
+    private bool TurnsAway(int host, HostWaiter waiter, Failure failure)
+        => failure.Kind is FailureKind.Permanent
             && (cluster[host].Role is not { } role || waiter.Target.Match(role) is not TargetSessionMatch.Unfit);
 
     private void Wake(Func<ProbeSchedule, IReadOnlyList<HostWaiter>> choose)
@@ -216,4 +230,6 @@ internal sealed class HostProber(Cluster cluster)
             _ = run.CancelAsync(); // The thread that brought the news, or that leaves, has better to do than to run what hangs on it.
         }
     }
+
+    private sealed record Hearsay(long AskedAt, string Reason);
 }
