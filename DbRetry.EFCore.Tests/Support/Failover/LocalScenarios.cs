@@ -138,8 +138,11 @@ internal static class LocalScenarios
         bed.Depose((old + 2) % cluster.NodeCount);
         var outage = await bed.PromoteAsync(heir, forkedAt, cancellationToken);
         await Task.Delay(Schism, cancellationToken);
-        var stoppedAt = Stopwatch.GetTimestamp();
+
+        // It serves until it ends its sessions: to start pg_ctl takes a while.
+        var stopped = EndWatch.RunAsync(await cluster.AdminConnectionAsync(old, cancellationToken: cancellationToken), cancellationToken);
         await cluster.StopAsync(old, StopMode.Fast, cancellationToken);
+        var stoppedAt = await stopped;
         yield return outage with { FaultAt = stoppedAt, WritableAt = stoppedAt, ForkedAt = forkedAt };
         await Task.Delay(Aftermath, cancellationToken);
     }

@@ -10,8 +10,9 @@ internal sealed record Arguments(int Rounds, IReadOnlyList<string> Scenarios, IR
         Plays each scenario N times on a PostgreSQL cluster of three nodes on loopback, with eight writers at work, for each mode in turn,
         and measures how long after the new primary took writes each writer was served again, what callers were told, and whether anything
         was lost or applied twice. The new primary takes writes when a write of the program's own, tried every few milliseconds, has been
-        acknowledged. Connections are counted when the process begins to make them, whether a server hears of them or not. Commits wait for
-        one standby, except where two primaries are to take writes at the same time: there, what only the old one had is counted apart.
+        acknowledged; where the old one goes on beside it, when that ends a session of the program's. Connections are counted when the process
+        begins to make them, whether a server hears of them or not. Commits wait for one standby, except where two primaries are to take
+        writes at the same time: there, what only the old one had is counted apart.
 
           --rounds N       how often (3); 0 only shows what DIR has
           --scenarios …    which (all that need no Patroni, and steady):

@@ -59,8 +59,9 @@ internal static class PatroniScenarios
         await leader.KillAgentAsync();
         var outage = await bed.UntilAnotherIsPrimaryAsync(leader, Stopwatch.GetTimestamp(), cancellationToken);
         await Task.Delay(Schism, cancellationToken);
-        var killedAt = Stopwatch.GetTimestamp();
+        var killed = EndWatch.RunAsync(await leader.OpenAsync("postgres", cancellationToken), cancellationToken);
         leader.KillServer();
+        var killedAt = await killed;
 
         // Nobody knows how far behind the new primary was: only what it acknowledged itself can be demanded.
         yield return outage with { FaultAt = killedAt, WritableAt = killedAt, ForkedAt = long.MinValue };
