@@ -1,7 +1,8 @@
 namespace DbRetry.Failover;
 
 /// <summary>What the command line asks for.</summary>
-internal sealed record Arguments(int Rounds, IReadOnlyList<string> Scenarios, IReadOnlyList<ClientMode> Modes, string Output, bool Help)
+internal sealed record Arguments(
+    int Rounds, IReadOnlyList<string> Scenarios, IReadOnlyList<ClientMode> Modes, string Output, bool Append, bool Help)
 {
     public static string Usage =>
         $"""
@@ -20,6 +21,7 @@ internal sealed record Arguments(int Rounds, IReadOnlyList<string> Scenarios, IR
           --patroni        those of Patroni instead, which need etcd and Patroni; they are skipped where these are not installed
           --modes …        who retries ({string.Join(", ", ClientMode.All.Select(mode => mode.Name))})
           --output DIR     where the raw data and the chart go (artifacts/failover); what is there of others stays
+          --append         what is there of the same scenarios and modes stays as well, and these are further rounds
           --help           this text
 
         Exit code: 0 with UseDbRetry() nobody saw an error and nothing was lost or applied twice; 1 somebody did or something was;
@@ -29,7 +31,8 @@ internal sealed record Arguments(int Rounds, IReadOnlyList<string> Scenarios, IR
     /// <summary>Null when an argument is not understood; <paramref name="unknown"/> says which.</summary>
     public static Arguments? Parse(IReadOnlyList<string> arguments, out string? unknown)
     {
-        var parsed = new Arguments(3, [.. Catalogue.Local.Select(plan => plan.Name), Catalogue.Steady], ClientMode.All, "artifacts/failover", Help: false);
+        var parsed = new Arguments(
+            3, [.. Catalogue.Local.Select(plan => plan.Name), Catalogue.Steady], ClientMode.All, "artifacts/failover", Append: false, Help: false);
         for (var i = 0; i < arguments.Count; i++)
         {
             unknown = arguments[i];
@@ -38,6 +41,9 @@ internal sealed record Arguments(int Rounds, IReadOnlyList<string> Scenarios, IR
             {
                 case ("--help" or "-h", _):
                     parsed = parsed with { Help = true };
+                    continue;
+                case ("--append", _):
+                    parsed = parsed with { Append = true };
                     continue;
                 case ("--patroni", _):
                     parsed = parsed with { Scenarios = [.. Catalogue.Patroni.Select(plan => plan.Name)] };

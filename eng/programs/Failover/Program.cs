@@ -27,8 +27,8 @@ using var attempts = new ConnectionAttempts();
 ConnectionAttempts.LeaveUsOut();
 try
 {
-    var data = new RawData(
-        arguments.Output, (scenario, mode) => arguments.Rounds > 0 && arguments.Scenarios.Contains(scenario) && arguments.Modes.Any(anew => anew.Name == mode));
+    var data = new RawData(arguments.Output, (scenario, mode) => arguments is { Rounds: > 0, Append: false }
+        && arguments.Scenarios.Contains(scenario) && arguments.Modes.Any(anew => anew.Name == mode));
     ScenarioPlan[] plans = [.. Catalogue.All.Where(plan => arguments.Scenarios.Contains(plan.Name))];
     if (arguments.Rounds > 0)
     {

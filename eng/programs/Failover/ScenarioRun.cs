@@ -14,12 +14,12 @@ internal sealed class ScenarioRun(ScenarioPlan plan, IReadOnlyList<ClientMode> m
     {
         await output.WriteLineAsync($"{plan.Name}: {plan.Title}");
         await using var bed = await plan.StartAsync(cancellationToken);
-        for (var round = 1; round <= rounds; round++)
+        for (var i = 0; i < rounds; i++)
         {
             foreach (var mode in modes)
             {
                 var result = await new Round(bed, mode.Build, Writers, plan.Readers).RunAsync(cancellationToken);
-                await ReportAsync(mode, round, result, PortsOf(bed.ConnectionString));
+                await ReportAsync(mode, data.RoundsOf(plan.Name, mode.Name) + 1, result, PortsOf(bed.ConnectionString));
                 NpgsqlConnection.ClearAllPools();
                 await bed.RestoreAsync(cancellationToken);
             }

@@ -33,6 +33,8 @@ internal sealed class RawData
     /// <summary>Of this run.</summary>
     public IReadOnlyList<ErrorRow> Errors => _errors;
 
+    public int RoundsOf(string scenario, string mode) => _rounds.Count(row => row.Scenario == scenario && row.Mode == mode);
+
     public void Add(WaitRow row) => _waits.Add(row);
 
     public void Add(RoundRow row) => _rounds.Add(row);
