@@ -99,6 +99,8 @@ public sealed class DataSourceHostsTests
         route.Bind(connection, 0);
         route.ClearPool(0);
         Assert.AreEqual("tcp://alone:5432", connection.DataSource);
+        Assert.AreEqual(7, connection.ConnectionTimeout);
+        Assert.IsTrue(route.CanProbe);
     }
 
     [TestMethod]

@@ -55,7 +55,10 @@ internal sealed class DataSourceRoute : HostRoute
         var cluster = ClusterRegistry.Get(HostList.FromNpgsql(settings.Host!, settings.Port));
         if (!DataSourceHosts.IsAvailable || DataSourceHosts.MultiHost(dataSource) is not { } multiHost)
         {
-            return new WholeDataSourceRoute(dataSource, cluster, DefaultTarget.Resolve(target, declared, hosts: 1), settings.PoolTimeout());
+            var probes = DataSourceHosts.IsAvailable && cluster.Hosts.Length == 1 && !settings.Multiplexing
+                ? new NpgsqlConnectionStringBuilder(DataSourceHosts.SettingsOf(dataSource).ConnectionString).LimitTimeout(hostTimeout)
+                : null;
+            return new WholeDataSourceRoute(dataSource, cluster, DefaultTarget.Resolve(target, declared, hosts: 1), settings.PoolTimeout(), probes);
         }
 
         var hosts = new (NpgsqlDataSource, NpgsqlConnectionStringBuilder)[cluster.Hosts.Length];

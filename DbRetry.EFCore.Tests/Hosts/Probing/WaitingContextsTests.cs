@@ -60,6 +60,21 @@ public sealed class WaitingContextsTests
     }
 
     [TestMethod]
+    [DataRow(true)]
+    [DataRow(false)]
+    public async Task A_data_source_with_one_host_is_probed_through_itself(bool async)
+    {
+        await using var bed = await HostProxies.CreateAsync();
+        bed.Nodes[0].RefuseConnections();
+        var work = Task.Run(() => WorkOnSingleDataSourceAsync(bed, async), Cancellation);
+        var prober = ClusterRegistry.Get([new HostEndpoint("127.0.0.1", bed.Nodes[0].Port)]).Prober;
+        await UntilAsync(() => prober.IsProbing, () => "nobody probes");
+        bed.Nodes[0].AcceptConnections();
+        Assert.AreEqual(0, await work);
+        await UntilAsync(() => !prober.IsProbing, () => "it goes on probing");
+    }
+
+    [TestMethod]
     public async Task A_database_that_does_not_exist_is_reported_as_soon_as_a_host_comes_back()
     {
         await using var bed = await HostProxies.CreateAsync(database: "there_is_no_such_database");
@@ -110,6 +125,13 @@ public sealed class WaitingContextsTests
         await using var dataSource = new NpgsqlDataSourceBuilder(bed.ConnectionString).BuildMultiHost();
         await using var context = HostBed.Build(builder => builder.UseNpgsql(dataSource).UseDbRetry());
         return await context.NodeAsync(bed.Cluster, async: true, Cancellation);
+    }
+
+    private async Task<int> WorkOnSingleDataSourceAsync(HostProxies bed, bool async)
+    {
+        await using var dataSource = new NpgsqlDataSourceBuilder($"{bed.Through([0])};Maximum Pool Size=1").Build();
+        await using var context = HostBed.Build(builder => builder.UseNpgsql(dataSource).UseDbRetry());
+        return await context.NodeAsync(bed.Cluster, async, Cancellation);
     }
 
     private async Task AssertQuietAsync(HostProxies bed)
