@@ -155,6 +155,26 @@ public sealed class OpenSearchTests
     }
 
     [TestMethod]
+    public void A_database_that_was_there_and_that_a_standby_has_not_heard_of_is_waited_for_until_the_primary_speaks()
+    {
+        var asked = 0;
+        var missing = OpenSearchBed.Server("3D000");
+        var bed = new OpenSearchBed { Answer = host => host == 1 ? asked++ < 3 ? OpenSearchBed.Refused : Primary : missing };
+        Assert.AreSame(missing, bed.Search(TargetSession.ReadWrite), "Nobody was ever served: it is misspelt.");
+
+        bed.Route.HasServed = true;
+        Assert.AreEqual(1, bed.Search(TargetSession.ReadWrite));
+        Assert.Contains("-", bed.Steps);
+
+        bed.Answer = _ => missing;
+        Assert.AreSame(missing, bed.Search(TargetSession.ReadWrite), "The primary speaks.");
+        Assert.DoesNotContain("-", bed.Steps);
+        bed.Cluster.Forget(1);
+        Assert.AreSame(missing, bed.Search(TargetSession.ReadWrite), "Whoever it is, the primary is among them.");
+        Assert.DoesNotContain("-", bed.Steps);
+    }
+
+    [TestMethod]
     public void A_host_that_serves_is_taken_though_another_one_refuses()
     {
         var bed = new OpenSearchBed { Answer = host => host == 1 ? Primary : OpenSearchBed.Server("28000") };

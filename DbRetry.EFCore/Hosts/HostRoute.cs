@@ -13,6 +13,9 @@ internal abstract class HostRoute(Cluster cluster, TargetSession target, TimeSpa
     /// <summary>How long the user lets a connection wait for a place in the pool; <see cref="TimeSpan.MaxValue"/> for as long as it takes.</summary>
     internal TimeSpan PoolTimeout { get; } = poolTimeout;
 
+    /// <summary>Whether anybody was ever let in: user and database exist.</summary>
+    internal bool HasServed { get; set; }
+
     /// <summary>To the hosts as they are known: names may have been found to have other addresses.</summary>
     internal virtual HostRoute Latest => this;
 

@@ -40,6 +40,8 @@ internal sealed class OpenSearch(HostRoute route, TargetSession target, RetrySet
     private long? _firstFailureAt;
     private SortedDictionary<int, HostFailure>? _failures;
     private Exception? _permanent;
+    private Exception? _missing;
+    private int _missingOn;
     private int[] _pass = [];
     private int _next;
     private int _waits;
@@ -121,6 +123,7 @@ internal sealed class OpenSearch(HostRoute route, TargetSession target, RetrySet
         if (sighting is not { } seen)
         {
             route.Cluster.Prober.Seen(null);
+            route.HasServed = true;
             return true;
         }
 
@@ -129,6 +132,7 @@ internal sealed class OpenSearch(HostRoute route, TargetSession target, RetrySet
         {
             case TargetSessionMatch.Fits:
             case TargetSessionMatch.Acceptable when _settle:
+                route.HasServed = true;
                 return true;
             case TargetSessionMatch.Acceptable:
                 _acceptable ??= Host;
@@ -174,7 +178,12 @@ internal sealed class OpenSearch(HostRoute route, TargetSession target, RetrySet
         else if (failure.Kind is FailureKind.Permanent)
         {
             // The host answered, and that counts unless it is one that must not serve this session anyway.
-            if (route.Cluster[Host].Role is not { } role || target.Match(role) is not TargetSessionMatch.Unfit)
+            if (MayBeBehind(failure))
+            {
+                _missing ??= exception;
+                _missingOn++;
+            }
+            else if (route.Cluster[Host].Role is not { } role || target.Match(role) is not TargetSessionMatch.Unfit)
             {
                 _permanent ??= Naming(exception, failure);
             }
@@ -192,6 +201,11 @@ internal sealed class OpenSearch(HostRoute route, TargetSession target, RetrySet
             Note(failure.Reason, exception);
         }
     }
+
+    // A standby may not have replayed that the database was created. Whoever was served knows that it exists; anybody else has most likely misspelt it.
+    private bool MayBeBehind(Failure failure)
+        => failure.SqlState == PostgresErrorCodes.InvalidCatalogName && route is { HasServed: true, Cluster.Hosts.Length: > 1 }
+            && route.Cluster[Host].Role is null or HostRole.Standby;
 
     // What a failed handshake throws does not say whose certificate it was.
     private Exception Naming(Exception exception, Failure failure)
@@ -227,6 +241,7 @@ internal sealed class OpenSearch(HostRoute route, TargetSession target, RetrySet
             _pass = [primary];
             _steady = null;
             _permanent = null;
+            _missingOn = 0;
             return;
         }
 
@@ -242,6 +257,7 @@ internal sealed class OpenSearch(HostRoute route, TargetSession target, RetrySet
         _acceptable = null;
         _settle = false;
         _permanent = null;
+        _missingOn = 0;
     }
 
     private OpenStep EndPass()
@@ -255,6 +271,11 @@ internal sealed class OpenSearch(HostRoute route, TargetSession target, RetrySet
         if (_permanent is not null)
         {
             return Fail(_permanent);
+        }
+
+        if (_missingOn == route.Cluster.Hosts.Length)
+        {
+            return Fail(_missing!);
         }
 
         var left = settings.FailoverTimeout - time.GetElapsedTime(WaitingSince());
