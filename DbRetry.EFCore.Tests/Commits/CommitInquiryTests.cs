@@ -96,6 +96,26 @@ public class CommitInquiryTests
     }
 
     [TestMethod]
+    [DataRow(-1, "0 1 2")]
+    [DataRow(0, "0 1 2")]
+    [DataRow(1, "1 0 2")]
+    [DataRow(2, "2 0 1")]
+    public void the_host_that_is_known_as_the_primary_is_asked_first_and_every_other_one_after_it(int primary, string order)
+    {
+        var inquiry = Start(hosts: 3);
+        var asked = new List<int>();
+        while (inquiry.Next(primary) is InquiryStep.Ask)
+        {
+            asked.Add(inquiry.Host);
+            inquiry.Answered(new($"db{inquiry.Host}", inquiry.Host == 2 ? Promoted : null, XidStatus.Committed));
+            primary = 0; // It is another one meanwhile; the round goes on as it began.
+        }
+
+        Assert.AreEqual(order, string.Join(' ', asked));
+        Assert.AreEqual(2, inquiry.Survivor?.Host);
+    }
+
+    [TestMethod]
     public void a_backend_that_still_runs_it_is_fenced_once_a_round_on_the_host_that_said_so()
     {
         var inquiry = Start(hosts: 3);

@@ -39,6 +39,7 @@ internal sealed class CommitInquiry(
     private readonly List<string> _answers = [];
     private CommitEvidence? _best;
     private int _bestHost;
+    private int _first;
     private int _next;
     private int _waits;
     private bool _waitsFirst = waitsFirst;
@@ -58,7 +59,8 @@ internal sealed class CommitInquiry(
     internal (int Host, ServerIncarnation Server)? Survivor
         => Verdict is CommitVerdict.Committed or CommitVerdict.NotCommitted ? (_bestHost, _best!.Server!.Value) : null;
 
-    internal InquiryStep Next()
+    /// <param name="primary">The host that is known as the primary, or -1: most likely it is the one that decides, and others may be heard meanwhile.</param>
+    internal InquiryStep Next(int primary = -1)
     {
         if (Verdict is CommitVerdict.Committed or CommitVerdict.NotCommitted)
         {
@@ -77,12 +79,14 @@ internal sealed class CommitInquiry(
         {
             if (_next == 0)
             {
+                _first = primary;
                 _answers.Clear();
                 _best = null;
                 _contradicted = false;
             }
 
-            Host = _next++;
+            Host = _next == 0 && _first >= 0 ? _first : _next <= _first ? _next - 1 : _next;
+            _next++;
             return InquiryStep.Ask;
         }
 

@@ -18,7 +18,7 @@ internal sealed class CommitVerifier(
         var inquiry = Inquiry();
         while (true)
         {
-            switch (inquiry.Next())
+            switch (inquiry.Next(route.Cluster.Primary))
             {
                 case InquiryStep.Ask when WhyNot(inquiry.Host) is { } reason:
                     inquiry.Failed(Name(inquiry.Host), reason);
@@ -67,7 +67,7 @@ internal sealed class CommitVerifier(
         while (true)
         {
             cancellationToken.ThrowIfCancellationRequested();
-            switch (inquiry.Next())
+            switch (inquiry.Next(route.Cluster.Primary))
             {
                 case InquiryStep.Ask when WhyNot(inquiry.Host) is { } reason:
                     inquiry.Failed(Name(inquiry.Host), reason);

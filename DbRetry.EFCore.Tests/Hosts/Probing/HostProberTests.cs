@@ -197,6 +197,31 @@ public sealed class HostProberTests
     }
 
     [TestMethod]
+    public async Task A_host_that_is_being_connected_to_when_another_one_fits_is_heard_all_the_same()
+    {
+        var later = new TaskCompletionSource();
+        var before = _time.GetTimestamp();
+        _answer = async (host, cancellationToken) =>
+        {
+            await (host == 1 ? Task.CompletedTask : later.Task.WaitAsync(cancellationToken));
+            return new HostSighting(host == 1 ? HostRole.Primary : HostRole.Standby, null);
+        };
+        using (var waiter = Enter())
+        {
+            await RoundAsync();
+            await waiter.WaitAsync(Long, Cancellation);
+        }
+
+        later.SetResult();
+        await Poll.UntilAsync(
+            () => _cluster.Prober.WhyNoPrimary(0, before, _time) is not null && _cluster.Prober.WhyNoPrimary(2, before, _time) is not null,
+            TimeSpan.FromSeconds(30),
+            () => "it was not heard",
+            Cancellation);
+        await EndedAsync();
+    }
+
+    [TestMethod]
     public async Task Somebody_who_connects_wakes_those_who_wait()
     {
         using var waiter = Enter();
@@ -277,7 +302,11 @@ public sealed class HostProberTests
 
     private Task EndedAsync()
         => Poll.UntilAsync(
-            () => !_cluster.Prober.IsProbing && _cluster.Prober.Waiting == 0 && _time.Pending == 0,
+            () =>
+            {
+                _time.Advance(TimeSpan.FromMilliseconds(1));
+                return !_cluster.Prober.IsProbing && _cluster.Prober.Waiting == 0 && _time.Pending == 0;
+            },
             TimeSpan.FromSeconds(30),
             () => $"{_cluster.Prober.Waiting} wait, {_time.Pending} timers run",
             Cancellation);

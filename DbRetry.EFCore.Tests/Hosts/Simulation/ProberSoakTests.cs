@@ -109,6 +109,7 @@ public sealed class ProberSoakTests
             async () =>
             {
                 await AdvanceAsync(100, opens);
+                _time.Advance(Tick);
                 return Array.TrueForAll(opens, open => open.IsCompleted) && _cluster.Prober is { Waiting: 0, IsProbing: false } && _time.Pending == 0;
             },
             Patience,

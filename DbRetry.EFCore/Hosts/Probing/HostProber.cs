@@ -81,9 +81,10 @@ internal sealed class HostProber(Cluster cluster)
 
     // The thread of the one who happens to be the first must not do the work of all.
     private void Start(CancellationTokenSource run, TimeProvider time, Random random)
-        => _ = DetachedWork.Begin(() => Task.Run(() => RunAsync(run, time, random)));
+        => _ = DetachedWork.Begin(() => Task.Run(
+            () => RunAsync(run, new CancellationTokenSource(Timeout.InfiniteTimeSpan, time), time, random)));
 
-    private async Task RunAsync(CancellationTokenSource run, TimeProvider time, Random random)
+    private async Task RunAsync(CancellationTokenSource run, CancellationTokenSource connecting, TimeProvider time, Random random)
     {
         var stop = run.Token;
         var startedAt = time.GetTimestamp();
@@ -108,7 +109,7 @@ internal sealed class HostProber(Cluster cluster)
 
             foreach (var host in hosts)
             {
-                probes[host] = ProbeAsync(watches[host], host, leader, time, stop);
+                probes[host] = ProbeAsync(watches[host], host, leader, time, connecting.Token, stop);
             }
 
             if (names.IsCompleted)
@@ -120,12 +121,15 @@ internal sealed class HostProber(Cluster cluster)
                 .ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
 
+        // Whoever wants to know what became of a COMMIT needs to hear the others as well.
+        connecting.CancelAfter(Grace);
         await Task.WhenAll([.. probes, names]).ConfigureAwait(false);
         foreach (var watch in watches)
         {
             await watch.DisposeAsync().ConfigureAwait(false);
         }
 
+        connecting.Dispose();
         run.Dispose();
     }
 
@@ -145,13 +149,13 @@ internal sealed class HostProber(Cluster cluster)
     }
 
     // A probe that fails says little: it may be the probe's own fault. What is known of the host is left to those who connect in earnest.
-    private async Task ProbeAsync(HostWatch watch, int host, HostWaiter leader, TimeProvider time, CancellationToken stop)
+    private async Task ProbeAsync(HostWatch watch, int host, HostWaiter leader, TimeProvider time, CancellationToken connecting, CancellationToken stop)
     {
         var failed = false;
         try
         {
             _askedAt[host] = time.GetTimestamp();
-            var asking = watch.AskAsync(leader, stop);
+            var asking = watch.AskAsync(leader, connecting);
             _asking[host] = asking;
             var sighting = await asking.ConfigureAwait(false);
             RetryInstruments.Probed(cluster.Hosts[host].Host, cluster.Hosts[host].Port, answered: true);

@@ -11,7 +11,7 @@ internal sealed class HostWatch(Cluster cluster, int host, TimeProvider time) : 
     private long _connectedAt;
     private Task? _preparing;
 
-    internal async Task<HostSighting?> AskAsync(HostWaiter leader, CancellationToken stop)
+    internal async Task<HostSighting?> AskAsync(HostWaiter leader, CancellationToken connecting)
     {
         await Task.Yield(); // One that takes its time before it first awaits does not hold up the others.
         using var limit = new CancellationTokenSource(leader.Settings.HostTimeout, time);
@@ -19,7 +19,7 @@ internal sealed class HostWatch(Cluster cluster, int host, TimeProvider time) : 
         {
             if (_session is null || _route != leader.Route || time.GetElapsedTime(_connectedAt) >= Kept)
             {
-                using var either = CancellationTokenSource.CreateLinkedTokenSource(stop, limit.Token);
+                using var either = CancellationTokenSource.CreateLinkedTokenSource(connecting, limit.Token);
                 await ConnectAsync(leader.Route, either.Token).ConfigureAwait(false);
             }
 
