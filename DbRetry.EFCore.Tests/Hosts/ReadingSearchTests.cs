@@ -123,6 +123,11 @@ public sealed class ReadingSearchTests
 
         bed.Cluster.Forget(0);
         Assert.IsFalse(search.Believes(Primary), "It was lost since.");
+
+        bed.Knows(Standby);
+        search = bed.Start(TargetSession.Any);
+        search.Next();
+        Assert.IsFalse(search.Believes(Standby), "It is not the primary.");
     }
 
     [TestMethod]

@@ -102,6 +102,27 @@ public sealed class SilentHostTests
     }
 
     [TestMethod]
+    [DataRow(true)]
+    [DataRow(false)]
+    public async Task A_command_that_is_merely_slow_is_left_alone_after_a_look_at_the_other_hosts(bool async)
+    {
+        await using var bed = await HostProxies.CreateAsync();
+        await using var context = HostBed.Context($"{bed.ConnectionString};Command Timeout=0", options =>
+        {
+            Quick(options);
+            options.TargetSession = TargetSession.ReadWrite;
+        });
+        var cluster = ClusterRegistry.Get(bed.Nodes.Select(node => new HostEndpoint("127.0.0.1", node.Port)));
+        Assert.AreEqual(0, await context.NodeAsync(bed.Cluster, async, Cancellation));
+        var before = bed.Nodes[1].ConnectionCount;
+
+        await context.SqlAsync(async, "select pg_sleep(4)");
+
+        Assert.AreEqual(0, cluster.Watch.Abandoned);
+        Assert.IsGreaterThan(before, bed.Nodes[1].ConnectionCount, "Another one may have taken its place.");
+    }
+
+    [TestMethod]
     public async Task Whoever_does_not_want_it_waits_for_his_own_timeout()
     {
         await using var cluster = await SharedCluster.OwnAsync(cancellationToken: Cancellation);
