@@ -30,7 +30,7 @@ public sealed class StatusRefusedTests
     public async Task Whoever_may_not_ask_is_told_what_to_choose_instead(string how, bool async)
     {
         await using var bed = await RetryBed.CreateAsync(Cancellation);
-        await using var role = await Role.CreateAsync(bed, [XidFunction], Cancellation);
+        await using var role = await LimitedRole.CreateAsync(bed, [XidFunction], Cancellation);
         await using var context = bed.Context(more: builder => builder.UseNpgsql(role.ConnectionString));
 
         var error = await Assert.ThrowsExactlyAsync<StatusRefusedException>(() => WriteAsync(context, how, async));
@@ -76,7 +76,7 @@ public sealed class StatusRefusedTests
     public async Task What_the_application_itself_may_not_do_surfaces_as_itself(bool async)
     {
         await using var bed = await RetryBed.CreateAsync(Cancellation);
-        await using var role = await Role.CreateAsync(bed, [], Cancellation);
+        await using var role = await LimitedRole.CreateAsync(bed, [], Cancellation);
         await using var context = bed.Context(more: builder => builder.UseNpgsql(role.ConnectionString));
 
         var error = await Assert.ThrowsExactlyAsync<PostgresException>(() => context.SqlAsync(async, "truncate items"));
@@ -90,7 +90,7 @@ public sealed class StatusRefusedTests
     public async Task An_unknown_outcome_says_so_too_where_the_status_alone_is_refused(bool async)
     {
         await using var bed = await RetryBed.CreateAsync(Cancellation);
-        await using var role = await Role.CreateAsync(bed, ["pg_xact_status"], Cancellation);
+        await using var role = await LimitedRole.CreateAsync(bed, ["pg_xact_status"], Cancellation);
         var faults = new DbRetryFaults();
         faults.CommitThenLoseAcknowledgement();
         await using var context = bed.Context(
@@ -125,32 +125,5 @@ public sealed class StatusRefusedTests
 
                 break;
         }
-    }
-
-    /// <summary>A role that may read and write, and may not call some functions. Superusers may call any.</summary>
-    private sealed class Role : IAsyncDisposable
-    {
-        private readonly RetryBed _bed;
-        private readonly string _name;
-
-        private Role(RetryBed bed, string name)
-        {
-            _bed = bed;
-            _name = name;
-        }
-
-        public string ConnectionString => $"{_bed.ConnectionString};Username={_name};Password={_name}";
-
-        public static async Task<Role> CreateAsync(RetryBed bed, string[] forbidden, CancellationToken cancellationToken)
-        {
-            var role = new Role(bed, $"limited_{Guid.NewGuid():N}");
-            await bed.Database.ExecuteAsync(
-                $"create role {role._name} login password '{role._name}'; grant select, insert, update on counters, items to {role._name};"
-                    + string.Concat(forbidden.Select(function => $"revoke execute on function {function} from public;")),
-                cancellationToken);
-            return role;
-        }
-
-        public async ValueTask DisposeAsync() => await _bed.Database.ExecuteAsync($"drop owned by {_name}; drop role {_name}", CancellationToken.None);
     }
 }

@@ -93,7 +93,9 @@ public sealed class ReadmeSnippets
         await using var context = new ShopContext(options.Options);
         StringAssert.Contains(context.Database.GetConnectionString(), "db1:5432,db2:5433");
         var here = new NpgsqlConnectionStringBuilder(shop.ConnectionString);
-        context.Database.SetConnectionString($"postgresql://{here.Username}@{here.Host}/{here.Database}?target_session_attrs=read-write");
+        var user = here.Password is { } password ? $"{here.Username}:{Uri.EscapeDataString(password)}" : here.Username;
+        var host = here.Host!.Contains(':') ? here.Host : $"{here.Host}:{here.Port}";
+        context.Database.SetConnectionString($"postgresql://{user}@{host}/{here.Database}?target_session_attrs=read-write");
         Assert.HasCount(2, await context.Accounts.ToListAsync(Cancellation));
     }
 

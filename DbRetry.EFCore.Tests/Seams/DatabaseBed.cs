@@ -27,7 +27,14 @@ internal sealed class DatabaseBed : IAsyncDisposable
     /// <summary>Through the proxy, without a pool: every step of a connection is passed.</summary>
     public string ConnectionString => $"{In(Proxy.Through(_server))};Pooling=false";
 
-    public string Uri => $"postgresql://{new NpgsqlConnectionStringBuilder(_server).Username}@127.0.0.1:{Proxy.Port}/{_name}";
+    public string Uri
+    {
+        get
+        {
+            var server = new NpgsqlConnectionStringBuilder(_server);
+            return $"postgresql://{server.Username}:{System.Uri.EscapeDataString(server.Password ?? string.Empty)}@127.0.0.1:{Proxy.Port}/{_name}";
+        }
+    }
 
     public static async Task<DatabaseBed> CreateAsync() => new(await SharedCluster.ServerAsync());
 

@@ -77,26 +77,17 @@ public sealed class CommitWitnessTests
     public async Task A_role_that_may_not_create_the_table_is_told_how_to_get_it_and_nothing_is_committed(bool async)
     {
         await using var bed = await RetryBed.CreateAsync(Cancellation);
-        var role = $"witness_{Guid.NewGuid():N}";
-        await bed.Database.ExecuteAsync($"create role {role} login; grant select, update on counters to {role}", Cancellation);
-        try
-        {
-            await using var context = bed.Context(
-                Witness, builder => builder.UseNpgsql($"{bed.ConnectionString};Username={role}"));
+        await using var role = await LimitedRole.CreateAsync(bed, [], Cancellation);
+        await using var context = bed.Context(Witness, builder => builder.UseNpgsql(role.ConnectionString));
 
-            var error = await Assert.ThrowsExactlyAsync<InvalidOperationException>(() => context.IncrementAsync(async));
-            Assert.Contains("CreateDbRetryWitnessTable", error.Message);
-            Assert.Contains(Table, error.Message);
-            Assert.AreEqual((0L, 0L), await bed.AppliedAsync());
+        var error = await Assert.ThrowsExactlyAsync<InvalidOperationException>(() => context.IncrementAsync(async));
+        Assert.Contains("CreateDbRetryWitnessTable", error.Message);
+        Assert.Contains(Table, error.Message);
+        Assert.AreEqual((0L, 0L), await bed.AppliedAsync());
 
-            await bed.Database.ExecuteAsync($"{WitnessTable.Named(Table).CreateSql}; grant insert, select, delete on {Table} to {role}", Cancellation);
-            await context.IncrementAsync(async);
-            Assert.AreEqual((1L, 0L), await bed.AppliedAsync());
-        }
-        finally
-        {
-            await bed.Database.ExecuteAsync($"drop owned by {role}; drop role {role}", CancellationToken.None);
-        }
+        await bed.Database.ExecuteAsync($"{WitnessTable.Named(Table).CreateSql}; grant insert, select, delete on {Table} to {role.Name}", Cancellation);
+        await context.IncrementAsync(async);
+        Assert.AreEqual((1L, 0L), await bed.AppliedAsync());
     }
 
     [TestMethod]
