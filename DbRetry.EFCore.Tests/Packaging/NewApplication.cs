@@ -1,4 +1,5 @@
 using System.Text.RegularExpressions;
+using DbRetry.EFCore.Tests.Support;
 
 namespace DbRetry.EFCore.Tests.Packaging;
 
@@ -14,6 +15,9 @@ internal sealed partial class NewApplication : IDisposable
         _readme = readme;
         _folder = _root;
         LocalPackages.UseIn(_root, feed);
+
+        // A newer SDK would make an application for a newer framework.
+        File.Copy(SourceTree.Require("global.json"), Path.Combine(_root, "global.json"));
     }
 
     /// <returns>The built assembly, and what the compiler said.</returns>
