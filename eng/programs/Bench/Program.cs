@@ -15,7 +15,8 @@ const string Usage =
                    with nothing and with 0.5 ms added to each round trip, allocated bytes, round trips and messages. All configurations take turns in
                    random order; the ratios are medians of pairs of the same turn. Then the same with 1, 3 and 9 hosts.
       contention   16 writers that read a row and write it back in SERIALIZABLE transactions, on 1, 4, 64 and 100,000 rows: with EnableRetryOnFailure(),
-                   with UseDbRetry() without its queue, and with UseDbRetry(). Ratios are to one writer alone with UseDbRetry().
+                   with UseDbRetry() without its queue, with UseDbRetry(), and with a queue per row that the program has by itself, which shows what could
+                   be had at most. All take turns. Ratios are to one writer alone with UseDbRetry(), in the same turns.
 
       growth       what a retry costs with 0, 100 and 10,000 tracked entities, the memory of a result of 1,000,000 rows, of many operations, and of
                    1,000 units that wait for a server.

@@ -5,39 +5,34 @@ using Microsoft.EntityFrameworkCore;
 namespace DbRetry.Bench.Contention;
 
 /// <summary>Writers that read a row and write it back, SERIALIZABLE, each with a fresh context each time.</summary>
-internal sealed class HotRows(DbContextOptions<CounterContext> options, int writers, int rows, int seed)
+internal sealed class HotRows(WriterMode mode, string connectionString, int writers, int rows, int seed)
 {
+    private readonly DbContextOptions<CounterContext> _options = mode.Options(connectionString);
+
+    // One for each row, where the mode wants them.
+    private readonly SemaphoreSlim[] _queues
+        = mode is WriterMode.PerfectQueue ? [.. Enumerable.Range(0, rows).Select(static _ => new SemaphoreSlim(1))] : [];
+
     public async Task<HotRowsResult> RunAsync(TimeSpan length)
     {
         var started = Stopwatch.GetTimestamp();
         var latencies = await Task.WhenAll(Enumerable.Range(0, writers).Select(writer => Task.Run(() => WriteAsync(new Random(seed + writer), started, length))));
-        return new(
-            [.. latencies.SelectMany(own => own.Latencies).Order()],
-            latencies.Sum(own => own.Errors),
-            Stopwatch.GetElapsedTime(started));
+        return new([.. latencies.SelectMany(own => own.Latencies).Order()], latencies.Sum(own => own.InTime), latencies.Sum(own => own.Errors), length);
     }
 
-    private async Task<(List<TimeSpan> Latencies, int Errors)> WriteAsync(Random random, long started, TimeSpan length)
+    private async Task<(List<TimeSpan> Latencies, int InTime, int Errors)> WriteAsync(Random random, long started, TimeSpan length)
     {
         var latencies = new List<TimeSpan>();
-        var errors = 0;
+        var (inTime, errors) = (0, 0);
         while (Stopwatch.GetElapsedTime(started) < length)
         {
             var id = random.Next(rows) + 1;
             var begun = Stopwatch.GetTimestamp();
             try
             {
-                await using var context = new CounterContext(options);
-                await context.Database.CreateExecutionStrategy().ExecuteAsync(async () =>
-                {
-                    context.ChangeTracker.Clear();
-                    await using var transaction = await context.Database.BeginTransactionAsync(IsolationLevel.Serializable);
-                    var counter = await context.Counters.SingleAsync(counter => counter.Id == id);
-                    counter.N++;
-                    await context.SaveChangesAsync();
-                    await transaction.CommitAsync();
-                });
+                await QueueAsync(id);
                 latencies.Add(Stopwatch.GetElapsedTime(begun));
+                inTime += Stopwatch.GetElapsedTime(started) < length ? 1 : 0;
             }
             catch (Exception exception) when (exception is not OutOfMemoryException)
             {
@@ -45,16 +40,58 @@ internal sealed class HotRows(DbContextOptions<CounterContext> options, int writ
             }
         }
 
-        return (latencies, errors);
+        return (latencies, inTime, errors);
+    }
+
+    private async Task QueueAsync(int id)
+    {
+        if (mode is not WriterMode.PerfectQueue)
+        {
+            await IncrementAsync(id);
+            return;
+        }
+
+        await _queues[id - 1].WaitAsync();
+        try
+        {
+            await IncrementAsync(id);
+        }
+        finally
+        {
+            _queues[id - 1].Release();
+        }
+    }
+
+    private async Task IncrementAsync(int id)
+    {
+        await using var context = new CounterContext(_options);
+        await context.Database.CreateExecutionStrategy().ExecuteAsync(async () =>
+        {
+            context.ChangeTracker.Clear();
+            await using var transaction = await context.Database.BeginTransactionAsync(IsolationLevel.Serializable);
+            var counter = await context.Counters.SingleAsync(counter => counter.Id == id);
+            counter.N++;
+            await context.SaveChangesAsync();
+            await transaction.CommitAsync();
+        });
     }
 }
 
 /// <param name="Latencies">Of the committed units, sorted.</param>
+/// <param name="InTime">How many of them were committed within <paramref name="Length"/>: some end long after nobody begins another one.</param>
 /// <param name="Errors">What callers saw.</param>
-/// <param name="Length">How long it took.</param>
-internal sealed record HotRowsResult(IReadOnlyList<TimeSpan> Latencies, int Errors, TimeSpan Length)
+/// <param name="Length">For how long units were begun.</param>
+internal sealed record HotRowsResult(IReadOnlyList<TimeSpan> Latencies, int InTime, int Errors, TimeSpan Length)
 {
-    public double PerSecond => Latencies.Count / Length.TotalSeconds;
+    /// <summary>The parts of one measurement that was made in several.</summary>
+    public static HotRowsResult Sum(IReadOnlyCollection<HotRowsResult> parts)
+        => new(
+            [.. parts.SelectMany(static part => part.Latencies).Order()],
+            parts.Sum(static part => part.InTime),
+            parts.Sum(static part => part.Errors),
+            TimeSpan.FromTicks(parts.Sum(static part => part.Length.Ticks)));
+
+    public double PerSecond => InTime / Length.TotalSeconds;
 
     public TimeSpan Quantile(double share) => Latencies.Count == 0 ? TimeSpan.Zero : Latencies[(int)Math.Min(Latencies.Count - 1, Latencies.Count * share)];
 }

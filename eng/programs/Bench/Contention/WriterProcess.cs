@@ -32,12 +32,13 @@ internal sealed class WriterProcess : IDisposable
     /// <summary>The other end of it: what the process does.</summary>
     public static async Task ServeAsync(IReadOnlyList<string> arguments)
     {
-        var options = Enum.Parse<WriterMode>(arguments[1]).Options(arguments[0]);
+        var (connectionString, mode) = (arguments[0], Enum.Parse<WriterMode>(arguments[1]));
         var (writers, rows, seed) = (int.Parse(arguments[2]), int.Parse(arguments[3]), int.Parse(arguments[5]));
-        await new HotRows(options, writers, CounterContext.Rows, seed).RunAsync(WarmUp);
+        await new HotRows(mode, connectionString, writers, CounterContext.Rows, seed).RunAsync(WarmUp);
         Console.WriteLine("ready");
         await Console.In.ReadLineAsync();
-        var result = await new HotRows(options, writers, rows, seed).RunAsync(TimeSpan.FromSeconds(double.Parse(arguments[4], CultureInfo.InvariantCulture)));
+        var result = await new HotRows(mode, connectionString, writers, rows, seed).RunAsync(TimeSpan.FromSeconds(double.Parse(arguments[4], CultureInfo.InvariantCulture)));
+        Console.WriteLine(result.InTime);
         Console.WriteLine(result.Errors);
         foreach (var latency in result.Latencies)
         {
@@ -55,8 +56,9 @@ internal sealed class WriterProcess : IDisposable
 
     public void Begin() => _process.StandardInput.WriteLine();
 
-    public async Task<(List<TimeSpan> Latencies, int Errors)> EndAsync()
+    public async Task<(List<TimeSpan> Latencies, int InTime, int Errors)> EndAsync()
     {
+        var inTime = int.Parse((await _process.StandardOutput.ReadLineAsync())!);
         var errors = int.Parse((await _process.StandardOutput.ReadLineAsync())!);
         var latencies = new List<TimeSpan>();
         while (await _process.StandardOutput.ReadLineAsync() is { } line)
@@ -64,7 +66,7 @@ internal sealed class WriterProcess : IDisposable
             latencies.Add(new(long.Parse(line)));
         }
         await _process.WaitForExitAsync();
-        return (latencies, errors);
+        return (latencies, inTime, errors);
     }
 
     public void Dispose()
