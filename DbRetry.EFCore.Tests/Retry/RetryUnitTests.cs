@@ -187,6 +187,19 @@ public class RetryUnitTests
     }
 
     [TestMethod]
+    [DataRow("conflict", true)]
+    [DataRow("40P01", true)]
+    [DataRow("55P03", true)]
+    [DataRow("55P04", false)]
+    public void A_lock_that_was_waited_for_in_vain_is_a_lost_conflict_where_that_is_retried(string failure, bool lost)
+    {
+        var unit = Unit(options => options.RetriableSqlStates.UnionWith(["55P03", "55P04"]));
+        Assert.AreEqual(AfterFailure.Retry, After(unit, failure, "InTransaction"));
+        Assert.AreEqual(lost, unit.LostConflict);
+        Assert.AreEqual(AfterFailure.Surface, After(Unit(), "55P03", "InTransaction"));
+    }
+
+    [TestMethod]
     public void A_write_refused_by_a_host_that_takes_writes_was_refused_by_its_transaction()
     {
         var unit = Unit();

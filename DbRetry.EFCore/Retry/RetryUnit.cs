@@ -3,6 +3,7 @@ using DbRetry.EFCore.Commits;
 using DbRetry.EFCore.Diagnostics;
 using DbRetry.EFCore.Hosts.Targets;
 using DbRetry.EFCore.Retry.Fencing;
+using Npgsql;
 
 namespace DbRetry.EFCore.Retry;
 
@@ -66,8 +67,9 @@ internal sealed class RetryUnit(RetrySettings settings, AttemptLog log, TimeProv
     /// <summary>Whether one more attempt is all that <c>MaxRetryCount</c> allows.</summary>
     internal bool IsLastChance => _started >= settings.MaxRetryCount;
 
-    /// <summary>Whether the attempt that was judged last lost a conflict.</summary>
-    internal bool LostConflict => Failure.Kind is FailureKind.Conflict;
+    /// <summary>Whether the attempt that was judged last lost a conflict, or waited in vain for a lock where that is retried.</summary>
+    internal bool LostConflict
+        => Failure is { Kind: FailureKind.Conflict } or { Kind: FailureKind.Declared, SqlState: PostgresErrorCodes.LockNotAvailable };
 
     /// <summary>Takes in how an attempt ended.</summary>
     internal void Judge(Exception exception)
