@@ -162,13 +162,13 @@ public sealed class RetryInstrumentsTests
     {
         var time = new ManualTime();
         var gate = new AdmissionGate(time);
-        gate.Enter(AdmissionRank.Alone);
+        var first = gate.Enter(AdmissionRank.Alone);
         using var metrics = Listen();
 
         var second = gate.EnterAsync(AdmissionRank.Loser, Cancellation);
         Assert.AreEqual(1, Points(metrics, "dbretry.queue.length").Single().GetSumLong());
         time.Advance(TimeSpan.FromSeconds(2));
-        gate.Leave(wasAlone: true, conflict: false);
+        gate.Leave(first, conflict: false);
         await second;
 
         Assert.AreEqual(2, Points(metrics, "dbretry.queue.duration").Single().GetHistogramSum());

@@ -1,5 +1,6 @@
 using DbRetry.EFCore.Commits;
 using DbRetry.EFCore.Hosts;
+using DbRetry.EFCore.Retry.Contention;
 using DbRetry.EFCore.Retry.Fencing;
 using DbRetry.EFCore.Retry.Reporting;
 using Microsoft.EntityFrameworkCore.Diagnostics;
@@ -83,6 +84,9 @@ internal sealed class AttemptLog : IResettableService
     /// <summary>Whom to tell what happens while a connection is opened; <see langword="null"/> if nobody wants to know.</summary>
     internal EventReporter? Reporter { get; set; }
 
+    /// <summary>The gate that the running attempt may have passed; <see langword="null"/> where nobody loses conflicts.</summary>
+    internal UnitAdmission? Admission { get; set; }
+
     /// <summary>EF's connection of this context; <see langword="null"/> until EF makes one.</summary>
     internal IRelationalConnection? Connection { get; set; }
 
@@ -148,6 +152,7 @@ internal sealed class AttemptLog : IResettableService
     internal void EndUnit()
     {
         IsRunning = false;
+        Admission = null;
         IsIdempotent = false;
         RequiresPrimary = false;
         FirstFailureAt = null;

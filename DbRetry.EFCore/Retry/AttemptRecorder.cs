@@ -10,6 +10,13 @@ namespace DbRetry.EFCore.Retry;
 /// <remarks><see cref="Seams.AttemptCommandLogger"/> tells it of commands, <see cref="Commits.DbRetryTransaction"/> of transactions.</remarks>
 internal sealed class AttemptRecorder(AttemptLog log, AnswerWatch watch, TimeProvider time)
 {
+    /// <summary>A statement is made and may have to wait before it is sent.</summary>
+    internal void Sending(DbCommand command) => log.Admission?.Send(command);
+
+    /// <inheritdoc cref="Sending"/>
+    internal ValueTask SendingAsync(DbCommand command, CancellationToken cancellationToken)
+        => log.Admission?.SendAsync(command, cancellationToken) ?? ValueTask.CompletedTask;
+
     /// <summary>A statement is about to be sent.</summary>
     internal void Started(DbCommand command, CommandSource source)
     {

@@ -125,6 +125,7 @@ internal sealed class DbRetryExecutionStrategy(
         {
             admission?.Enter();
             log.BeginAttempt();
+            log.Admission = admission;
             using var activity = AttemptActivity.Start(unit?.Failures ?? 0);
             try
             {
@@ -210,6 +211,7 @@ internal sealed class DbRetryExecutionStrategy(
             }
 
             log.BeginAttempt();
+            log.Admission = admission;
             using var activity = AttemptActivity.Start(unit?.Failures ?? 0);
             try
             {

@@ -64,7 +64,7 @@ internal sealed class AttemptCommandLogger(
         IRelationalConnection connection, DbCommand command, string logCommandText, DbContext? context, Guid commandId, Guid connectionId,
         DateTimeOffset startTime, CommandSource commandSource)
     {
-        Free(connection);
+        Ready(connection, command);
         var result = _tells
             ? base.CommandReaderExecuting(connection, command, logCommandText, context, commandId, connectionId, startTime, commandSource)
             : default;
@@ -76,7 +76,7 @@ internal sealed class AttemptCommandLogger(
         IRelationalConnection connection, DbCommand command, string logCommandText, DbContext? context, Guid commandId, Guid connectionId,
         DateTimeOffset startTime, CommandSource commandSource, CancellationToken cancellationToken = default)
     {
-        await Free(connection, cancellationToken).ConfigureAwait(false);
+        await ReadyAsync(connection, command, cancellationToken).ConfigureAwait(false);
         var result = _tells
             ? await base.CommandReaderExecutingAsync(
                 connection, command, logCommandText, context, commandId, connectionId, startTime, commandSource, cancellationToken).ConfigureAwait(false)
@@ -89,7 +89,7 @@ internal sealed class AttemptCommandLogger(
         IRelationalConnection connection, DbCommand command, string logCommandText, DbContext? context, Guid commandId, Guid connectionId,
         DateTimeOffset startTime, CommandSource commandSource)
     {
-        Free(connection);
+        Ready(connection, command);
         var result = _tells
             ? base.CommandScalarExecuting(connection, command, logCommandText, context, commandId, connectionId, startTime, commandSource)
             : default;
@@ -101,7 +101,7 @@ internal sealed class AttemptCommandLogger(
         IRelationalConnection connection, DbCommand command, string logCommandText, DbContext? context, Guid commandId, Guid connectionId,
         DateTimeOffset startTime, CommandSource commandSource, CancellationToken cancellationToken = default)
     {
-        await Free(connection, cancellationToken).ConfigureAwait(false);
+        await ReadyAsync(connection, command, cancellationToken).ConfigureAwait(false);
         var result = _tells
             ? await base.CommandScalarExecutingAsync(
                 connection, command, logCommandText, context, commandId, connectionId, startTime, commandSource, cancellationToken).ConfigureAwait(false)
@@ -114,7 +114,7 @@ internal sealed class AttemptCommandLogger(
         IRelationalConnection connection, DbCommand command, string logCommandText, DbContext? context, Guid commandId, Guid connectionId,
         DateTimeOffset startTime, CommandSource commandSource)
     {
-        Free(connection);
+        Ready(connection, command);
         var result = _tells
             ? base.CommandNonQueryExecuting(connection, command, logCommandText, context, commandId, connectionId, startTime, commandSource)
             : default;
@@ -133,7 +133,7 @@ internal sealed class AttemptCommandLogger(
         IRelationalConnection connection, DbCommand command, string logCommandText, DbContext? context, Guid commandId, Guid connectionId,
         DateTimeOffset startTime, CommandSource commandSource, CancellationToken cancellationToken = default)
     {
-        await Free(connection, cancellationToken).ConfigureAwait(false);
+        await ReadyAsync(connection, command, cancellationToken).ConfigureAwait(false);
         var result = _tells
             ? await base.CommandNonQueryExecutingAsync(
                 connection, command, logCommandText, context, commandId, connectionId, startTime, commandSource, cancellationToken).ConfigureAwait(false)
@@ -318,10 +318,24 @@ internal sealed class AttemptCommandLogger(
     }
 
     // A result that is still being read would keep the connection busy.
-    private static void Free(IRelationalConnection connection) => (connection as ReopenRefusingConnection)?.ReadRest();
+    private void Ready(IRelationalConnection connection, DbCommand command)
+    {
+        (connection as ReopenRefusingConnection)?.ReadRest();
+        _recorder?.Sending(command);
+    }
 
-    private static ValueTask Free(IRelationalConnection connection, CancellationToken cancellationToken)
-        => connection is ReopenRefusingConnection own ? own.ReadRestAsync(cancellationToken) : ValueTask.CompletedTask;
+    private async ValueTask ReadyAsync(IRelationalConnection connection, DbCommand command, CancellationToken cancellationToken)
+    {
+        if (connection is ReopenRefusingConnection own)
+        {
+            await own.ReadRestAsync(cancellationToken).ConfigureAwait(false);
+        }
+
+        if (_recorder is not null)
+        {
+            await _recorder.SendingAsync(command, cancellationToken).ConfigureAwait(false);
+        }
+    }
 
     private void ReaderStarts(DbCommand command, CommandSource source, InterceptionResult<DbDataReader> result)
     {

@@ -86,7 +86,7 @@ public sealed class AdmissionWidthTests
             var running = Math.Min(_width.Current, Writers);
             var share = lost(running);
             _attempts++;
-            _width.Ended(Math.Floor(_attempts * share) > Math.Floor((_attempts - 1) * share), running);
+            _width.Ended(Math.Floor(_attempts * share) > Math.Floor((_attempts - 1) * share) ? AttemptEnd.Lost : AttemptEnd.Untroubled, running);
         }
     }
 }

@@ -30,6 +30,74 @@ public sealed class HotRowTests
         Assert.AreEqual((long)Writers * Each, await database.ScalarAsync<long>("select n from counters", Cancellation));
     }
 
+    [TestMethod]
+    [Timeout(60_000, CooperativeCancellation = true)]
+    [DataRow(false)]
+    [DataRow(true)]
+    public async Task Writers_of_one_row_wait_for_each_other_and_those_of_another_row_do_not(bool async)
+    {
+        await using var database = await TestDatabase.CreateAsync(Cancellation);
+        await database.ExecuteAsync(CounterContext.Schema + "insert into counters values (2, 0);", Cancellation);
+        var options = new DbContextOptionsBuilder<CounterContext>().UseNpgsql(database.ConnectionString).UseDbRetry(o => o.MaxRetryCount = 5).Options;
+        var (isIn, mayEnd) = (new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously), new TaskCompletionSource());
+        await LoseOnceAsync();
+
+        // They learn by losing while somebody is in.
+        var first = Start(async context =>
+        {
+            await ReadAsync(context, 1);
+            isIn.TrySetResult();
+            await mayEnd.Task;
+        });
+        await isIn.Task;
+        for (var i = 0; i < 8; i++)
+        {
+            await LoseOnceAsync();
+        }
+
+        var second = Start(context => ReadAsync(context, 1));
+        await Start(context => ReadAsync(context, 2));
+        Assert.IsFalse(first.IsCompleted || second.IsCompleted);
+        mayEnd.SetResult();
+        await Task.WhenAll(first, second);
+
+        Task LoseOnceAsync()
+        {
+            var attempts = 0;
+            return Start(async context =>
+            {
+                await ReadAsync(context, ++attempts == 1 ? 1 : 2);
+                if (attempts == 1)
+                {
+                    await context.FailAsync(async, "40001");
+                }
+            });
+        }
+
+        // Synchronous units block: the threads of the pool are for everybody.
+        Task Start(Func<CounterContext, Task> work)
+            => Task.Factory.StartNew(() => RunAsync(work), Cancellation, TaskCreationOptions.LongRunning, TaskScheduler.Default).Unwrap();
+
+        async Task RunAsync(Func<CounterContext, Task> work)
+        {
+            await using var context = new CounterContext(options);
+            var strategy = context.Database.CreateExecutionStrategy();
+            if (async)
+            {
+                await strategy.ExecuteAsync(WorkAsync);
+            }
+            else
+            {
+                strategy.Execute(() => WorkAsync().GetAwaiter().GetResult());
+            }
+
+            Task WorkAsync() => work(context);
+        }
+
+        Task<List<CounterContext.Counter>> ReadAsync(CounterContext context, int id)
+            => context.Counters.Where(counter => counter.Id == id).ListAsync(async, Cancellation);
+    }
+
     private async Task WriteAsync(DbContextOptions<CounterContext> options, bool async)
     {
         for (var i = 0; i < Each; i++)

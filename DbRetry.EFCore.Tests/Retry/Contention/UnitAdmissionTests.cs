@@ -3,6 +3,7 @@ using DbRetry.EFCore.Hosts;
 using DbRetry.EFCore.Retry;
 using DbRetry.EFCore.Retry.Contention;
 using Microsoft.EntityFrameworkCore;
+using Npgsql;
 
 namespace DbRetry.EFCore.Tests.Retry.Contention;
 
@@ -11,9 +12,14 @@ public sealed class UnitAdmissionTests
 {
     private static readonly TimeSpan Otherwise = TimeSpan.FromMilliseconds(3);
 
-    private readonly AdmissionGates _gates = new(new ManualTime());
+    private static readonly AdmissionPass Alone = new(IsAlone: true);
+
+    private readonly ManualTime _time = new();
+    private readonly AdmissionGates _gates;
     private readonly UnitKind _kind = Kind(nameof(HotRowTests));
     private readonly RetrySettings _settings = RetrySettings.From(new DbRetryOptions { MaxRetryCount = 5 });
+
+    public UnitAdmissionTests() => _gates = new AdmissionGates(_time);
 
     public required TestContext TestContext { get; set; }
 
@@ -46,7 +52,7 @@ public sealed class UnitAdmissionTests
         outer.Leave(conflict: false);
 
         var next = Unit();
-        Assert.IsFalse(await next.EnterAsync(Cancellation), "Outside of it there is a gate to pass.");
+        Assert.IsNotNull(await next.EnterAsync(Cancellation), "Outside of it there is a gate to pass.");
     }
 
     [TestMethod]
@@ -58,13 +64,13 @@ public sealed class UnitAdmissionTests
         var unit = new UnitAdmission(_gates, _kind, _settings with { MaxRetryCount = maxRetryCount });
         for (var lost = 0; lost < losses; lost++)
         {
-            var alone = await unit.EnterAsync(Cancellation);
-            Assert.AreNotEqual(true, alone);
-            unit.Entered(alone);
+            var pass = await unit.EnterAsync(Cancellation);
+            Assert.AreNotEqual(Alone, pass);
+            unit.Entered(pass);
             unit.Leave(conflict: true);
         }
 
-        Assert.IsTrue(await unit.EnterAsync(Cancellation));
+        Assert.AreEqual(Alone, await unit.EnterAsync(Cancellation));
     }
 
     [TestMethod]
@@ -74,7 +80,7 @@ public sealed class UnitAdmissionTests
         var unit = Unit();
         Assert.AreEqual(TimeSpan.Zero, unit.Pause(Otherwise, 0.5));
 
-        for (var i = 0; i < 3 * AdmissionWidth.Window; i++)
+        while (gate.Overload < 3)
         {
             gate.Missed();
         }
@@ -89,7 +95,7 @@ public sealed class UnitAdmissionTests
         var unit = Unit();
         unit.Leave(conflict: false);
         unit.IsLastChance = true;
-        Assert.IsTrue(await unit.EnterAsync(Cancellation));
+        Assert.AreEqual(Alone, await unit.EnterAsync(Cancellation));
     }
 
     [TestMethod]
@@ -100,6 +106,10 @@ public sealed class UnitAdmissionTests
         Assert.AreEqual(TimeSpan.Zero, unit.Pause(Otherwise, 0.5));
         unit.IsLastChance = true;
         Assert.AreEqual(_settings.ConflictDelay * 12, unit.Pause(Otherwise, 0.5));
+        _time.Advance(_settings.ConflictDelay * 4);
+        Assert.AreEqual(_settings.ConflictDelay * 8, unit.Pause(Otherwise, 0.5));
+        _time.Advance(_settings.ConflictDelay * 8);
+        Assert.AreEqual(TimeSpan.Zero, unit.Pause(Otherwise, 0.5), "They have ended.");
     }
 
     [TestMethod]
@@ -117,8 +127,62 @@ public sealed class UnitAdmissionTests
         Assert.IsFalse(_gates.Any);
     }
 
+    [TestMethod]
+    [DataRow(false)]
+    [DataRow(true)]
+    public async Task Units_wait_for_those_whose_first_statement_is_like_theirs_once_they_lost_to_each_other(bool async)
+    {
+        using var row1 = Statement(1);
+        using var row2 = Statement(2);
+        TakeTurns(row1);
+        var (first, second, other) = (Unit(), Unit(), Unit());
+        first.Enter();
+        first.Send(row1);
+        second.Enter();
+        var waiting = async ? second.SendAsync(row1, Cancellation).AsTask() : Task.Run(() => second.Send(row1), Cancellation);
+        SpinWait.SpinUntil(() => _time.Pending == 1);
+
+        other.Enter();
+        Assert.IsTrue(other.SendAsync(row2, Cancellation).AsTask().IsCompletedSuccessfully, "Another row.");
+        Assert.IsTrue(first.SendAsync(row2, Cancellation).AsTask().IsCompletedSuccessfully, "Not its first statement.");
+        Assert.IsFalse(waiting.IsCompleted);
+        first.Leave(conflict: false);
+        await waiting;
+    }
+
+    [TestMethod]
+    public void Where_units_take_turns_nobody_pauses_after_a_conflict()
+    {
+        using var row = Statement(1);
+        var unit = Unit();
+        unit.Leave(conflict: true);
+        Assert.AreEqual(Otherwise, unit.Pause(Otherwise, 0.5));
+        TakeTurns(row);
+        Assert.AreEqual(TimeSpan.Zero, unit.Pause(Otherwise, 0.5));
+    }
+
+    private static NpgsqlCommand Statement(int row) => new("select … where id = @id") { Parameters = { new("id", row) } };
+
     private static UnitKind Kind(string name)
         => new(new Cluster([new HostEndpoint(name, 5432)]), typeof(UnitAdmissionTests).GetMethod(nameof(There_is_no_gate_before_somebody_has_lost_a_conflict))!, typeof(DbContext));
+
+    private void TakeTurns(NpgsqlCommand statement)
+    {
+        var gate = _gates.Get(_kind);
+        var first = Unit();
+        first.Enter();
+        first.Send(statement);
+        while (!gate.IsQueueing)
+        {
+            var unit = Unit();
+            unit.Enter();
+            unit.Send(statement);
+            unit.Leave(conflict: true);
+        }
+
+        first.Leave(conflict: false);
+        Assert.AreEqual(AdmissionWidth.Open, gate.Width);
+    }
 
     private UnitAdmission Unit() => new(_gates, _kind, _settings);
 

@@ -2,7 +2,10 @@ using DbRetry.EFCore.Diagnostics;
 
 namespace DbRetry.EFCore.Retry.Contention;
 
-/// <summary>Lets the attempts of one kind of unit in, first come, first served, as many at once as <see cref="AdmissionWidth"/> finds useful.</summary>
+/// <summary>
+/// Lets the attempts of one kind of unit in, first come, first served, as many at once as <see cref="AdmissionWidth"/> finds useful, and one after the other
+/// those that are alike, if <see cref="LaneRule"/> finds that useful.
+/// </summary>
 /// <remarks>
 /// A unit that lost a conflict goes before those that have not begun, and one that lost too often is let in alone, so that nobody loses for ever. Whoever
 /// has waited for <see cref="LongestWait"/> goes in all the same: a unit that hangs must not hold up the others.
@@ -13,21 +16,24 @@ internal sealed class AdmissionGate(TimeProvider time)
     internal static readonly TimeSpan LongestWait = TimeSpan.FromSeconds(10);
 
     private readonly Lock _lock = new();
+    private readonly long _since = time.GetTimestamp();
     private readonly AdmissionWidth _width = new();
-    private readonly LinkedList<AdmissionWaiter> _alone = [];
-    private readonly LinkedList<AdmissionWaiter> _losers = [];
-    private readonly LinkedList<AdmissionWaiter> _newcomers = [];
+    private readonly AdmissionLanes _lanes = new();
+    private readonly AdmissionQueue _queue = new();
     private int _running;
     private bool _isAlone;
 
-    /// <summary>Whether nothing has to be counted here any more.</summary>
+    /// <summary>How long there has been this gate: attempts that began before are not counted in it.</summary>
+    internal TimeSpan Age => time.GetElapsedTime(_since);
+
+    /// <summary>Whether nothing has to be counted here any more. Whoever is still on the way to the gate goes through it all the same.</summary>
     internal bool IsCalm
     {
         get
         {
             lock (_lock)
             {
-                return _width.IsCalm && _running == 0;
+                return _width.IsCalm;
             }
         }
     }
@@ -56,29 +62,67 @@ internal sealed class AdmissionGate(TimeProvider time)
         }
     }
 
+    /// <summary>Whether the gate sees to it that an attempt does not meet those again that it lost to.</summary>
+    internal bool IsQueueing
+    {
+        get
+        {
+            lock (_lock)
+            {
+                return _width.Current < AdmissionWidth.Open || _lanes.TakeTurns;
+            }
+        }
+    }
+
     /// <summary>Waits for admission. Whoever returns must <see cref="Leave"/>.</summary>
     /// <param name="rank">Before whom the attempt goes.</param>
-    /// <returns>Whether it was let in alone, as <see cref="Leave"/> must be told.</returns>
-    internal bool Enter(AdmissionRank rank)
-    {
-        if (Admit(rank, blocking: true) is not { } waiter)
-        {
-            return rank is AdmissionRank.Alone;
-        }
+    internal AdmissionPass Enter(AdmissionRank rank) => Admit(rank, blocking: true) is { } waiter ? Wait(waiter) : new AdmissionPass(rank is AdmissionRank.Alone);
 
+    /// <inheritdoc cref="Enter"/>
+    /// <exception cref="OperationCanceledException">The caller cancelled; there is nothing to leave.</exception>
+    internal ValueTask<AdmissionPass> EnterAsync(AdmissionRank rank, CancellationToken cancellationToken)
+        => Admit(rank, blocking: false) is { } waiter ? WaitAsync(waiter, cancellationToken) : new(new AdmissionPass(rank is AdmissionRank.Alone));
+
+    /// <summary>An attempt that was let in is about to send its first statement. Waits for those that are alike, if that is worth it.</summary>
+    /// <returns>What it holds from now on.</returns>
+    internal AdmissionPass EnterLane(AdmissionPass pass, AdmissionRank rank, int lane)
+        => Admit(ref pass, rank, lane, blocking: true) is { } waiter ? Wait(waiter) : pass;
+
+    /// <inheritdoc cref="EnterLane"/>
+    /// <exception cref="OperationCanceledException">The caller cancelled; it holds what it held.</exception>
+    internal ValueTask<AdmissionPass> EnterLaneAsync(AdmissionPass pass, AdmissionRank rank, int lane, CancellationToken cancellationToken)
+        => Admit(ref pass, rank, lane, blocking: false) is { } waiter ? WaitAsync(waiter, cancellationToken) : new(pass);
+
+    /// <summary>An attempt lost a conflict that had begun before there was this gate.</summary>
+    internal void Missed()
+    {
+        lock (_lock)
+        {
+            _width.Ended(AttemptEnd.Lost, _running + 1);
+        }
+    }
+
+    /// <summary>Ends an attempt that was let in.</summary>
+    internal void Leave(AdmissionPass pass, bool conflict)
+    {
+        lock (_lock)
+        {
+            _width.Ended(conflict ? AttemptEnd.Lost : pass.HasWaited ? AttemptEnd.Spared : AttemptEnd.Untroubled, _running);
+            _lanes.Leave(pass, conflict);
+            _running--;
+            _isAlone &= !pass.IsAlone;
+            LetIn();
+        }
+    }
+
+    private AdmissionPass Wait(AdmissionWaiter waiter)
+    {
         using var overdue = Limit(waiter);
         return Waited(waiter, waiter.Wait());
     }
 
-    /// <inheritdoc cref="Enter"/>
-    /// <exception cref="OperationCanceledException">The caller cancelled; there is nothing to leave.</exception>
-    internal async ValueTask<bool> EnterAsync(AdmissionRank rank, CancellationToken cancellationToken)
+    private async ValueTask<AdmissionPass> WaitAsync(AdmissionWaiter waiter, CancellationToken cancellationToken)
     {
-        if (Admit(rank, blocking: false) is not { } waiter)
-        {
-            return rank is AdmissionRank.Alone;
-        }
-
         var overdue = Limit(waiter);
         await using (overdue.ConfigureAwait(false))
         {
@@ -91,52 +135,51 @@ internal sealed class AdmissionGate(TimeProvider time)
         }
     }
 
-    /// <summary>An attempt lost a conflict that had begun before there was this gate.</summary>
-    internal void Missed()
-    {
-        lock (_lock)
-        {
-            _width.Ended(conflict: true, _running + 1);
-        }
-    }
-
-    /// <summary>Ends an attempt that was let in.</summary>
-    internal void Leave(bool wasAlone, bool conflict)
-    {
-        lock (_lock)
-        {
-            _width.Ended(conflict, _running);
-            _running--;
-            _isAlone &= !wasAlone;
-            while (Next() is { } waiter)
-            {
-                LetIn(waiter, waiter.Rank is AdmissionRank.Alone);
-            }
-        }
-    }
-
-    private bool Waited(AdmissionWaiter waiter, bool alone)
+    private AdmissionPass Waited(AdmissionWaiter waiter, AdmissionPass pass)
     {
         RetryInstruments.Queued(time.GetElapsedTime(waiter.Since));
-        return alone;
+        return pass;
     }
 
     private AdmissionWaiter? Admit(AdmissionRank rank, bool blocking)
     {
         lock (_lock)
         {
-            if (rank is AdmissionRank.Alone ? _running == 0 : _alone.Count == 0 && HasRoom() && (rank is AdmissionRank.Loser || _losers.Count == 0))
+            if (rank is AdmissionRank.Alone ? _running == 0 : HasRoom() && !_queue.IsBefore(rank))
             {
                 _running++;
                 _isAlone = rank is AdmissionRank.Alone;
                 return null;
             }
 
-            var waiter = new AdmissionWaiter(this, rank, time.GetTimestamp(), blocking);
-            Queue(rank).AddLast(waiter.Place);
-            RetryInstruments.QueueGrew(1);
+            return Add(rank, null, blocking);
+        }
+    }
+
+    private AdmissionWaiter? Admit(ref AdmissionPass pass, AdmissionRank rank, int lane, bool blocking)
+    {
+        lock (_lock)
+        {
+            if (pass.IsAlone || !_lanes.IsClosed(lane))
+            {
+                pass = _lanes.Enter(pass, lane);
+                return null;
+            }
+
+            // It takes nobody's room while it waits.
+            var waiter = Add(rank, lane, blocking);
+            _running--;
+            LetIn();
             return waiter;
         }
+    }
+
+    private AdmissionWaiter Add(AdmissionRank rank, int? lane, bool blocking)
+    {
+        var waiter = new AdmissionWaiter(this, rank, lane, time.GetTimestamp(), blocking);
+        _queue.Add(waiter);
+        RetryInstruments.QueueGrew(1);
+        return waiter;
     }
 
     private ITimer Limit(AdmissionWaiter waiter)
@@ -162,18 +205,23 @@ internal sealed class AdmissionGate(TimeProvider time)
             {
                 queue.Remove(waiter.Place);
                 RetryInstruments.QueueGrew(-1);
+
+                // An attempt goes on until it leaves.
+                _running += waiter.Lane is null ? 0 : 1;
                 waiter.Cancel(cancellationToken);
             }
         }
     }
 
-    // Whoever is to be alone lets nobody pass: the others run out, then it begins.
-    private AdmissionWaiter? Next()
-        => _alone.First is { } alone ? (_running == 0 ? alone.Value : null)
-            : !HasRoom() ? null
-            : (_losers.First ?? _newcomers.First)?.Value;
-
     private bool HasRoom() => !_isAlone && _running < _width.Current;
+
+    private void LetIn()
+    {
+        while (_queue.Next(_running == 0, HasRoom(), _lanes) is { } waiter)
+        {
+            LetIn(waiter, alone: waiter is { Rank: AdmissionRank.Alone, Lane: null });
+        }
+    }
 
     private void LetIn(AdmissionWaiter waiter, bool alone)
     {
@@ -181,14 +229,7 @@ internal sealed class AdmissionGate(TimeProvider time)
         RetryInstruments.QueueGrew(-1);
         _running++;
         _isAlone |= alone;
-        waiter.LetIn(alone);
+        var pass = new AdmissionPass(alone);
+        waiter.LetIn(waiter.Lane is { } lane ? _lanes.Enter(pass with { HasWaited = true }, lane) : pass);
     }
-
-    private LinkedList<AdmissionWaiter> Queue(AdmissionRank rank)
-        => rank switch
-        {
-            AdmissionRank.Alone => _alone,
-            AdmissionRank.Loser => _losers,
-            _ => _newcomers,
-        };
 }

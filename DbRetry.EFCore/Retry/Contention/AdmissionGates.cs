@@ -31,7 +31,6 @@ internal sealed class AdmissionGates(TimeProvider time)
 
     internal void RemoveIfCalm(UnitKind kind, AdmissionGate gate)
     {
-        // Whoever is on the way to it goes through it all the same: it limits nobody.
         if (gate.IsCalm && _gates.TryRemove(KeyValuePair.Create(kind, gate)))
         {
             Volatile.Write(ref _count, _gates.Count);

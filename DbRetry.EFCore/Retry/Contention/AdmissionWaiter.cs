@@ -6,14 +6,15 @@ namespace DbRetry.EFCore.Retry.Contention;
 [SuppressMessage("Design", "CA1001", Justification = "Whoever sets the event may still be inside Set when Wait returns; without a wait handle there is nothing to free.")]
 internal sealed class AdmissionWaiter
 {
-    private readonly TaskCompletionSource<bool>? _task;
+    private readonly TaskCompletionSource<AdmissionPass>? _task;
     private readonly ManualResetEventSlim? _event;
-    private bool _alone;
+    private AdmissionPass _pass;
 
-    internal AdmissionWaiter(AdmissionGate gate, AdmissionRank rank, long since, bool blocking)
+    internal AdmissionWaiter(AdmissionGate gate, AdmissionRank rank, int? lane, long since, bool blocking)
     {
         Gate = gate;
         Rank = rank;
+        Lane = lane;
         Since = since;
         Place = new LinkedListNode<AdmissionWaiter>(this);
         if (blocking)
@@ -22,7 +23,7 @@ internal sealed class AdmissionWaiter
         }
         else
         {
-            _task = new TaskCompletionSource<bool>(TaskCreationOptions.RunContinuationsAsynchronously);
+            _task = new TaskCompletionSource<AdmissionPass>(TaskCreationOptions.RunContinuationsAsynchronously);
         }
     }
 
@@ -30,29 +31,31 @@ internal sealed class AdmissionWaiter
 
     internal AdmissionRank Rank { get; }
 
+    /// <summary>The lane that it waits for; <see langword="null"/> while it has not begun.</summary>
+    internal int? Lane { get; }
+
     /// <summary>When it began to wait, by the time provider's timestamp.</summary>
     internal long Since { get; }
 
     /// <summary>In a queue of the gate for as long as it waits.</summary>
     internal LinkedListNode<AdmissionWaiter> Place { get; }
 
-    internal void LetIn(bool alone)
+    internal void LetIn(AdmissionPass pass)
     {
-        _alone = alone;
+        _pass = pass;
         _event?.Set();
-        _task?.TrySetResult(alone);
+        _task?.TrySetResult(pass);
     }
 
     internal void Cancel(CancellationToken cancellationToken) => _task?.TrySetCanceled(cancellationToken);
 
     /// <summary>Blocks the thread, for synchronous callers only.</summary>
-    /// <returns>Whether it was let in alone.</returns>
-    internal bool Wait()
+    internal AdmissionPass Wait()
     {
         _event!.Wait();
-        return _alone;
+        return _pass;
     }
 
     /// <inheritdoc cref="Wait"/>
-    internal Task<bool> WaitAsync() => _task!.Task;
+    internal Task<AdmissionPass> WaitAsync() => _task!.Task;
 }

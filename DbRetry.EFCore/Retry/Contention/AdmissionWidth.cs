@@ -1,15 +1,27 @@
 namespace DbRetry.EFCore.Retry.Contention;
 
+/// <summary>How an attempt ended, as far as conflicts go.</summary>
+internal enum AttemptEnd
+{
+    Untroubled,
+
+    /// <summary>It had waited for another one, and would have lost to it.</summary>
+    Spared,
+
+    /// <summary>It lost a conflict.</summary>
+    Lost,
+}
+
 /// <summary>How many attempts of one kind of unit may run at once, learnt from how many of them lose a conflict. Decides only; does not wait.</summary>
 /// <remarks>
 /// <para>
 /// Additive increase, multiplicative decrease (Chiu and Jain, 1989; TCP's congestion control), with the share of lost attempts in the place of lost packets,
-/// looked at once per <see cref="Window"/> of ended attempts. A lost attempt is work for nothing: on one hot row two at a time lose every second one and
+/// looked at once per <see cref="Window"/> of ended attempts, or as soon as too many have lost. A lost attempt is work for nothing: on one hot row two at a time lose every second one and
 /// finish later than one after the other, on four rows three at a time lose a quarter and finish much sooner.
 /// </para>
 /// <para>
-/// A width that was found too much is not tried again at once: the patience before the next try grows each time, so that a hot row pays ever more rarely
-/// for the question whether it is still hot.
+/// A wider width is a trial: if too many lose, the old one is back after a few attempts, and the patience before the next trial grows, so that a hot row
+/// pays ever more rarely for the question whether it is still hot. It does not grow for ever: rows that are hot no more must not wait long either.
 /// </para>
 /// </remarks>
 internal sealed class AdmissionWidth
@@ -20,6 +32,9 @@ internal sealed class AdmissionWidth
     /// <summary>After so many ended attempts the width is reconsidered.</summary>
     internal const int Window = 64;
 
+    /// <summary>The same for a width that is tried out: one that is too much shows soon.</summary>
+    internal const int TrialWindow = 16;
+
     /// <summary>From this width on there is nothing to limit.</summary>
     internal const int Widest = 32;
 
@@ -28,7 +43,7 @@ internal sealed class AdmissionWidth
 
     private const int CalmWindows = 8;
     private const int FirstPatience = 4;
-    private const int MostPatience = 128;
+    private const int MostPatience = 16;
 
     // Shares of lost attempts, as measured (eng/bench contention): two at a time on one row lose 0.45 and halve the throughput; on four rows, three at a
     // time lose 0.28 and are the optimum, four lose 0.34 and are about as good, six lose 0.41 and are worse.
@@ -39,11 +54,14 @@ internal sealed class AdmissionWidth
 
     private int _ended;
     private int _lost;
+    private int _spared;
     private int _most;
     private int _patience = FirstPatience;
     private int _waitFor;
     private int _calmWindows;
-    private bool _trying;
+
+    // The width before the one that is tried out.
+    private int? _before;
 
     /// <summary>How many may run at once.</summary>
     internal int Current { get; private set; } = Open;
@@ -58,31 +76,37 @@ internal sealed class AdmissionWidth
     internal bool IsCalm => Current == Open && _calmWindows >= CalmWindows;
 
     /// <summary>Takes in how one attempt ended.</summary>
-    /// <param name="conflict">Whether it lost a conflict.</param>
+    /// <param name="end">Whether it lost a conflict, or would have.</param>
     /// <param name="running">How many ran, it included.</param>
-    internal void Ended(bool conflict, int running)
+    internal void Ended(AttemptEnd end, int running)
     {
-        _lost += conflict ? 1 : 0;
+        _ended++;
+        _lost += end is AttemptEnd.Lost ? 1 : 0;
+        _spared += end is AttemptEnd.Spared ? 1 : 0;
         _most = Math.Max(_most, running);
-        if (++_ended == Window)
+
+        // What is too much by now stays too much, and each attempt that finds that out is work for nothing.
+        var window = _before is null ? Window : TrialWindow;
+        if (_ended == window || _lost > TooMany * window)
         {
-            Reconsider((double)_lost / Window);
+            Reconsider((double)_lost / _ended, (double)(_lost + _spared) / _ended);
             _ended = 0;
             _lost = 0;
+            _spared = 0;
             _most = 0;
         }
     }
 
-    private void Reconsider(double lost)
+    private void Reconsider(double lost, double contended)
     {
-        _calmWindows = lost <= HardlyAny ? _calmWindows + 1 : 0;
+        _calmWindows = contended <= HardlyAny ? _calmWindows + 1 : 0;
         if (lost > TooMany)
         {
             Narrow(lost > FarTooMany);
         }
-        else if (_trying)
+        else if (_before is not null)
         {
-            _trying = false;
+            _before = null;
             _patience = FirstPatience;
         }
 
@@ -94,17 +118,25 @@ internal sealed class AdmissionWidth
 
     private void Narrow(bool much)
     {
-        if (Current == 1)
+        if (_before is { } width)
+        {
+            Current = width;
+            _before = null;
+            _patience = Math.Min(_patience * 4, MostPatience);
+        }
+        else if (Current == 1)
         {
             Overload = Math.Min(Overload + 1, MostOverload);
             return;
         }
+        else
+        {
+            var ran = Math.Min(Current, _most);
+            Current = Math.Max(1, much ? ran / 2 : ran - 1);
+            _patience = FirstPatience;
+        }
 
-        _patience = _trying ? Math.Min(_patience * 4, MostPatience) : FirstPatience;
         _waitFor = _patience;
-        _trying = false;
-        var width = Math.Min(Current, _most);
-        Current = Math.Max(1, much ? width / 2 : width - 1);
     }
 
     private void Widen(bool much)
@@ -115,9 +147,9 @@ internal sealed class AdmissionWidth
         }
         else if (Current != Open && --_waitFor <= 0)
         {
+            _before = Current;
             var width = much ? Current * 2 : Current + 1;
             Current = width >= Widest ? Open : width;
-            _trying = true;
         }
     }
 }

@@ -1,3 +1,5 @@
+using System.Data.Common;
+
 namespace DbRetry.EFCore.Retry.Contention;
 
 /// <summary>What one unit has to do with the gate of its kind, if there is one.</summary>
@@ -13,8 +15,7 @@ internal sealed class UnitAdmission(AdmissionGates gates, UnitKind kind, RetrySe
     private static readonly AsyncLocal<bool> Inside = new();
 
     private AdmissionGate? _gate = Inside.Value ? null : gates.Find(kind);
-    private bool _isIn;
-    private bool _isAlone;
+    private AdmissionPass? _pass;
     private int _losses;
 
     /// <summary>Whether the next attempt is the last one that the unit has, whatever the others were lost by.</summary>
@@ -23,6 +24,9 @@ internal sealed class UnitAdmission(AdmissionGates gates, UnitKind kind, RetrySe
     private AdmissionRank Rank => IsLastChance || _losses >= Math.Min(MostLosses, settings.MaxRetryCount) ? AdmissionRank.Alone
         : _losses == 0 ? AdmissionRank.Newcomer
         : AdmissionRank.Loser;
+
+    // What it wants is known from its first statement, and nobody else's.
+    private bool HasNoLane => _pass is { Lane: null };
 
     internal void Enter()
     {
@@ -33,29 +37,46 @@ internal sealed class UnitAdmission(AdmissionGates gates, UnitKind kind, RetrySe
     }
 
     /// <summary>Waits for admission; call <see cref="Entered"/> with the result, if there is one, in the method that runs the attempt.</summary>
-    internal async ValueTask<bool?> EnterAsync(CancellationToken cancellationToken)
+    internal async ValueTask<AdmissionPass?> EnterAsync(CancellationToken cancellationToken)
         => _gate is null ? null : await _gate.EnterAsync(Rank, cancellationToken).ConfigureAwait(false);
 
     /// <remarks>Not a part of <see cref="EnterAsync"/>: what an asynchronous method sets does not flow to its caller.</remarks>
-    internal void Entered(bool? alone)
+    internal void Entered(AdmissionPass? pass)
     {
-        if (alone is { } value)
+        if (pass is not null)
         {
-            _isIn = true;
-            _isAlone = value;
+            _pass = pass;
             Inside.Value = true;
         }
+    }
+
+    /// <summary>A statement is about to be sent. The first one waits for its like: until then the transaction has not begun on the server.</summary>
+    internal void Send(DbCommand command)
+    {
+        if (HasNoLane)
+        {
+            _pass = _gate!.EnterLane(_pass!.Value, Rank, StatementKey.Of(command));
+        }
+    }
+
+    /// <inheritdoc cref="Send"/>
+    internal ValueTask SendAsync(DbCommand command, CancellationToken cancellationToken)
+    {
+        return HasNoLane ? EnterLaneAsync() : ValueTask.CompletedTask;
+
+        async ValueTask EnterLaneAsync()
+            => _pass = await _gate!.EnterLaneAsync(_pass!.Value, Rank, StatementKey.Of(command), cancellationToken).ConfigureAwait(false);
     }
 
     /// <summary>The attempt is over, and its transaction with it.</summary>
     internal void Leave(bool conflict)
     {
         _losses += conflict ? 1 : 0;
-        if (_isIn)
+        if (_pass is { } pass)
         {
-            _isIn = false;
+            _pass = null;
             Inside.Value = false;
-            _gate!.Leave(_isAlone, conflict);
+            _gate!.Leave(pass, conflict);
             gates.RemoveIfCalm(kind, _gate);
         }
         else if (conflict && !Inside.Value)
@@ -71,9 +92,20 @@ internal sealed class UnitAdmission(AdmissionGates gates, UnitKind kind, RetrySe
     /// waits for it meanwhile.
     /// </remarks>
     internal TimeSpan Pause(TimeSpan otherwise, double random01)
-        => _gate is not { } gate ? otherwise
-            : gate is { Width: < AdmissionWidth.Open, Overload: > 0 } ? Backoff.Next(gate.Overload, settings.ConflictDelay, settings.MaxConflictDelay, random01)
-            : Rank is AdmissionRank.Alone ? settings.ConflictDelay * (LastChancePause * (1 + random01))
-            : gate.Width < AdmissionWidth.Open ? TimeSpan.Zero
+    {
+        if (_gate is not { } gate)
+        {
+            return otherwise;
+        }
+
+        if (gate is { Width: < AdmissionWidth.Open, Overload: > 0 })
+        {
+            return Backoff.Next(gate.Overload, settings.ConflictDelay, settings.MaxConflictDelay, random01);
+        }
+
+        var last = settings.ConflictDelay * (LastChancePause * (1 + random01));
+        return Rank is AdmissionRank.Alone && gate.Age < last ? last - gate.Age
+            : gate.IsQueueing ? TimeSpan.Zero
             : otherwise;
+    }
 }
