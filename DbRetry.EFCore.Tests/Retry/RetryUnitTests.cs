@@ -324,7 +324,7 @@ public class RetryUnitTests
         => failure switch
         {
             "conflict" => Server(PostgresErrorCodes.SerializationFailure),
-            "40002" => Server("40002"),
+            "40002" or "40P01" or "55P03" or "55P04" => Server(failure),
             "unique" => Server(PostgresErrorCodes.UniqueViolation),
             "read-only" => Server(PostgresErrorCodes.ReadOnlySqlTransaction),
             "loss" => new NpgsqlException("Exception while reading from stream", new EndOfStreamException()),

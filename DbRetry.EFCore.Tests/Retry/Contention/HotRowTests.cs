@@ -91,7 +91,7 @@ public sealed class HotRowTests
                 strategy.Execute(() => WorkAsync().GetAwaiter().GetResult());
             }
 
-            Task WorkAsync() => work(context);
+            async Task WorkAsync() => await work(context);
         }
 
         Task<List<CounterContext.Counter>> ReadAsync(CounterContext context, int id)

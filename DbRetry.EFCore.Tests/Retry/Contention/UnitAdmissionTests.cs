@@ -169,18 +169,14 @@ public sealed class UnitAdmissionTests
     private void TakeTurns(NpgsqlCommand statement)
     {
         var gate = _gates.Get(_kind);
-        var first = Unit();
-        first.Enter();
-        first.Send(statement);
+        var lane = StatementKey.Of(statement);
+        var first = gate.EnterLane(gate.Enter(AdmissionRank.Newcomer), AdmissionRank.Newcomer, lane);
         while (!gate.IsQueueing)
         {
-            var unit = Unit();
-            unit.Enter();
-            unit.Send(statement);
-            unit.Leave(conflict: true);
+            gate.Leave(gate.EnterLane(gate.Enter(AdmissionRank.Newcomer), AdmissionRank.Newcomer, lane), conflict: true);
         }
 
-        first.Leave(conflict: false);
+        gate.Leave(first, conflict: false);
         Assert.AreEqual(AdmissionWidth.Open, gate.Width);
     }
 
