@@ -51,6 +51,7 @@ public static class DbRetryServiceCollectionExtensions
         services.TryAddScoped<AnswerWatch>();
         services.TryAddScoped<SessionTargets>();
         services.TryAddScoped<AttemptRecorder>();
+        services.TryAddScoped<TransactionReadings>();
         services.TryAddScoped<CommitGuard>();
         services.TryAddScoped<LoneStatements>();
         services.TryAddScoped<IdentityRider>();

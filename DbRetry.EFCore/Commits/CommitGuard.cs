@@ -14,6 +14,7 @@ internal sealed class CommitGuard(
     ContextSettings context,
     AttemptLog log,
     AnswerWatch watch,
+    TransactionReadings readings,
     WitnessUpkeep witnesses,
     EventReporter reporter,
     TimeProvider time,
@@ -160,8 +161,8 @@ internal sealed class CommitGuard(
         switch (Kind(connection))
         {
             case CommitVerification.TransactionStatus:
-                return new StatusProof(Noted(log.Identity ?? ReadIdentity(connection)));
-            case CommitVerification.Witness when MayForbidWrites(connection) && ForbidsWrites(connection):
+                return new StatusProof(Noted(log.Identity ?? readings.Identity(connection)));
+            case CommitVerification.Witness when MayForbidWrites(connection) && readings.ForbidsWrites(connection):
                 return null;
             case CommitVerification.Witness:
                 witnesses.EnsureTable(connection, Settings.WitnessTable);
@@ -176,8 +177,8 @@ internal sealed class CommitGuard(
         switch (Kind(connection))
         {
             case CommitVerification.TransactionStatus:
-                return new StatusProof(Noted(log.Identity ?? await ReadIdentityAsync(connection, cancellationToken).ConfigureAwait(false)));
-            case CommitVerification.Witness when MayForbidWrites(connection) && await ForbidsWritesAsync(connection, cancellationToken).ConfigureAwait(false):
+                return new StatusProof(Noted(log.Identity ?? await readings.IdentityAsync(connection, cancellationToken).ConfigureAwait(false)));
+            case CommitVerification.Witness when MayForbidWrites(connection) && await readings.ForbidsWritesAsync(connection, cancellationToken).ConfigureAwait(false):
                 return null;
             case CommitVerification.Witness:
                 await witnesses.EnsureTableAsync(connection, Settings.WitnessTable, cancellationToken).ConfigureAwait(false);
@@ -196,89 +197,6 @@ internal sealed class CommitGuard(
     // One that is READ ONLY takes no witness. Whether it is, the server is asked only where something hints at it.
     private bool MayForbidWrites(NpgsqlConnection connection)
         => log.MayBeReadOnly || HostRoles.Reported(connection) is HostRole.ReadOnlyPrimary;
-
-    private bool ForbidsWrites(NpgsqlConnection connection)
-    {
-        try
-        {
-            using var command = TransactionQueries.ReadAccessMode(connection);
-            return command.ExecuteScalar() is true;
-        }
-        catch (Exception exception)
-        {
-            log.NoteLoss(connection, exception);
-            throw;
-        }
-    }
-
-    private async Task<bool> ForbidsWritesAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
-    {
-        try
-        {
-            var command = TransactionQueries.ReadAccessMode(connection);
-            await using (command.ConfigureAwait(false))
-            {
-                return await command.ExecuteScalarAsync(cancellationToken).ConfigureAwait(false) is true;
-            }
-        }
-        catch (Exception exception)
-        {
-            log.NoteLoss(connection, exception);
-            throw;
-        }
-    }
-
-    private TransactionIdentity ReadIdentity(NpgsqlConnection connection)
-    {
-        try
-        {
-            using var command = TransactionQueries.ReadIdentity(connection);
-            using var reader = command.ExecuteReader();
-            return reader.Read() ? Learnt(connection, TransactionQueries.Identity(reader)) : TransactionIdentity.OfNoWrite;
-        }
-        catch (PostgresException exception) when (exception.IsRefusal())
-        {
-            throw new StatusRefusedException(exception);
-        }
-        catch (Exception exception)
-        {
-            log.NoteLoss(connection, exception);
-            throw;
-        }
-    }
-
-    private async Task<TransactionIdentity> ReadIdentityAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
-    {
-        try
-        {
-            var command = TransactionQueries.ReadIdentity(connection);
-            await using (command.ConfigureAwait(false))
-            {
-                var reader = await command.ExecuteReaderAsync(cancellationToken).ConfigureAwait(false);
-                await using (reader.ConfigureAwait(false))
-                {
-                    return await reader.ReadAsync(cancellationToken).ConfigureAwait(false)
-                        ? Learnt(connection, TransactionQueries.Identity(reader))
-                        : TransactionIdentity.OfNoWrite;
-                }
-            }
-        }
-        catch (PostgresException exception) when (exception.IsRefusal())
-        {
-            throw new StatusRefusedException(exception);
-        }
-        catch (Exception exception)
-        {
-            log.NoteLoss(connection, exception);
-            throw;
-        }
-    }
-
-    private static TransactionIdentity Learnt(NpgsqlConnection connection, TransactionIdentity identity)
-    {
-        KnownServers.Note(connection, identity.Server);
-        return identity;
-    }
 
     private TransactionIdentity Noted(TransactionIdentity identity)
     {
