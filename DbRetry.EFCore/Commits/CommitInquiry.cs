@@ -39,7 +39,7 @@ internal sealed class CommitInquiry(
     private readonly List<string> _answers = [];
     private CommitEvidence? _best;
     private int _bestHost;
-    private int _first;
+    private int[] _round = [];
     private int _next;
     private int _waits;
     private bool _waitsFirst = waitsFirst;
@@ -79,14 +79,13 @@ internal sealed class CommitInquiry(
         {
             if (_next == 0)
             {
-                _first = primary;
+                _round = [.. Enumerable.Range(0, hosts).OrderBy(host => host == primary ? 0 : 1)];
                 _answers.Clear();
                 _best = null;
                 _contradicted = false;
             }
 
-            Host = _next == 0 && _first >= 0 ? _first : _next <= _first ? _next - 1 : _next;
-            _next++;
+            Host = _round[_next++];
             return InquiryStep.Ask;
         }
 
