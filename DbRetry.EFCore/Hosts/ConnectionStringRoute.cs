@@ -18,7 +18,7 @@ internal sealed class ConnectionStringRoute : HostRoute
 
     private readonly NamedHosts? _names;
     private readonly string[] _connectionStrings;
-    private readonly NpgsqlDataSource[] _probes;
+    private readonly Lazy<NpgsqlDataSource>[] _probes;
     private readonly bool[] _prepared;
 
     /// <summary>Where names stand for several addresses: whose certificate is expected of each host.</summary>
@@ -32,7 +32,8 @@ internal sealed class ConnectionStringRoute : HostRoute
         _connectionStrings = connectionStrings;
         _prepared = new bool[connectionStrings.Length];
         _certificates = [.. cluster.Hosts.Select(static host => NamedServer.Callback(host.Name))];
-        _probes = [.. connectionStrings.Zip(_certificates, (connectionString, certificate) => ForProbes(connectionString, certificate, hostTimeout))];
+        _probes = [.. connectionStrings.Zip(
+            _certificates, (connectionString, certificate) => new Lazy<NpgsqlDataSource>(() => ForProbes(connectionString, certificate, hostTimeout)))];
     }
 
     internal override bool CanProbe => true;
@@ -65,11 +66,11 @@ internal sealed class ConnectionStringRoute : HostRoute
     }
 
     internal override Task<IHostSession> ConnectAsync(int host, CancellationToken cancellationToken)
-        => HostSession.OpenAsync(_probes[host].CreateConnection(), isNew: true, cancellationToken);
+        => HostSession.OpenAsync(_probes[host].Value.CreateConnection(), isNew: true, cancellationToken);
 
     /// <remarks>One that is no primary will most often only say so, and has no use for a pool.</remarks>
     internal override NpgsqlConnection ConnectionForInquiry(NpgsqlConnection lost, int host)
-        => Cluster.Hosts.Length == 1 || Cluster.Primary == host ? base.ConnectionForInquiry(lost, host) : _probes[host].CreateConnection();
+        => Cluster.Hosts.Length == 1 || Cluster.Primary == host ? base.ConnectionForInquiry(lost, host) : _probes[host].Value.CreateConnection();
 
     /// <remarks>
     /// Npgsql asks the server for its types with the first connection of a pool, and everybody else who opens one waits for that
@@ -105,28 +106,27 @@ internal sealed class ConnectionStringRoute : HostRoute
     private static HostRoute Create(Key key, IHostNames? names, TimeProvider time)
     {
         var dsn = ParsedDsn.Parse(key.ConnectionString);
-        return names is not null && MayStandForSeveral(key, dsn)
-            ? new NamedHosts(dsn.Hosts, names, time, (hosts, named) => Create(key, dsn, hosts, named)).Route
-            : Create(key, dsn, dsn.Hosts, names: null);
+        var target = DefaultTarget.Resolve(key.Target, dsn.TargetSession, dsn.Hosts.Distinct().Count());
+        return names is not null && MayStandForSeveral(dsn, target)
+            ? new NamedHosts(dsn.Hosts, names, time, (hosts, named) => Create(key, dsn, target, hosts, named)).Route
+            : Create(key, dsn, target, dsn.Hosts, names: null);
     }
 
-    private static ConnectionStringRoute Create(Key key, ParsedDsn dsn, ImmutableArray<HostEndpoint> hosts, NamedHosts? names)
+    private static ConnectionStringRoute Create(Key key, ParsedDsn dsn, TargetSession target, ImmutableArray<HostEndpoint> hosts, NamedHosts? names)
     {
         var cluster = ClusterRegistry.Get(hosts);
         return new(
             cluster,
-            TargetOf(key, dsn),
+            target,
             new NpgsqlConnectionStringBuilder(dsn.BaseConnectionString).PoolTimeout(),
             [.. cluster.Hosts.Select(host => ForHost(dsn, key.ConnectionString, host, cluster.Hosts.Length, key.HostTimeout))],
             key.HostTimeout,
             names);
     }
 
-    private static TargetSession TargetOf(Key key, ParsedDsn dsn) => DefaultTarget.Resolve(key.Target, dsn.TargetSession, ClusterRegistry.Get(dsn.Hosts).Hosts.Length);
-
     // Where any server will do, Npgsql itself tries all addresses of a name. A password file and Kerberos know servers by their names only.
-    private static bool MayStandForSeveral(Key key, ParsedDsn dsn)
-        => TargetOf(key, dsn) is not TargetSession.Any
+    private static bool MayStandForSeveral(ParsedDsn dsn, TargetSession target)
+        => target is not TargetSession.Any
             && dsn.Hosts.Any(HostAddresses.IsName)
             && new NpgsqlConnectionStringBuilder(dsn.BaseConnectionString) is var settings
             && (settings.Password is not null || settings.SslCertificate is not null);

@@ -22,7 +22,6 @@ internal sealed class HostWatch(Cluster cluster, int host, TimeProvider time) : 
                 using var either = CancellationTokenSource.CreateLinkedTokenSource(connecting, limit.Token);
                 await ConnectAsync(leader.Route, either.Token).ConfigureAwait(false);
             }
-
             else
             {
                 // It has answered, and the wait goes on: there is time.
