@@ -57,6 +57,16 @@ internal static class SharedCluster
         }
     }
 
+    /// <summary>Also where there is one loopback address only.</summary>
+    public static void RequireLocalAddresses()
+    {
+        RequireLocal();
+        if (!OperatingSystem.IsLinux())
+        {
+            Assert.Inconclusive("Only on Linux every address that begins with 127 is the machine's own.");
+        }
+    }
+
     private static Task<LocalCluster> Local(Lazy<Task<LocalCluster>> cluster)
     {
         RequireLocal();
