@@ -68,6 +68,29 @@ public sealed class PgBouncerTests
         Assert.AreEqual(EntityState.Unchanged, context.Entry(item).State);
     }
 
+    [TestMethod]
+    [DataRow(false)]
+    [DataRow(true)]
+    public async Task Savepoints_that_are_sent_along_pass_a_pooler(bool async)
+    {
+        await using var bed = await RetryBed.CreateAsync(Cancellation);
+        await using var pooler = await PgBouncer.StartAsync(bed.Proxy.Port, Cancellation);
+        var builder = new DbContextOptionsBuilder<CounterContext>();
+        builder.UseNpgsql(Through(pooler, bed)).UseDbRetry(RetryBed.Quick);
+        await using var context = new CounterContext(builder.Options);
+        var unit = SweepOperation.All.Single(operation => operation.Name == "unit with two saves");
+
+        await unit.Run(context, async);
+        Assert.AreEqual((0L, 2L), await bed.AppliedAsync());
+
+        await bed.ClearAsync();
+        bed.Proxy.Arm(FaultPoint.AtSql("RELEASE SAVEPOINT", FaultMoment.BeforeForward, FaultAction.Cut));
+        await unit.Run(context, async);
+
+        Assert.AreEqual(1, bed.Proxy.FaultsFired);
+        Assert.AreEqual((0L, 2L), await bed.AppliedAsync());
+    }
+
     private static FaultPoint LostServer(bool committed)
         => FaultPoint.AtCommit(committed ? FaultMoment.AfterProcessed : FaultMoment.BeforeForward, FaultAction.Cut);
 

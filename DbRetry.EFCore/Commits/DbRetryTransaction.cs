@@ -11,12 +11,13 @@ using Npgsql;
 namespace DbRetry.EFCore.Commits;
 
 /// <summary>Owns COMMIT: after every interceptor of the application, and with the knowledge of what a failure there means.</summary>
-internal sealed class DbRetryTransaction : RelationalTransaction
+internal sealed partial class DbRetryTransaction : RelationalTransaction
 {
     private readonly DbTransaction _transaction;
     private readonly CommitGuard _guard;
     private readonly AttemptRecorder _recorder;
     private readonly ReopenRefusingConnection _owner;
+    private readonly ISqlGenerationHelper _sql;
 
     [SuppressMessage("Usage", "CA2213:Disposable fields should be disposed", Justification = "It is EF's connection.")]
     private readonly NpgsqlConnection _connection;
@@ -35,6 +36,7 @@ internal sealed class DbRetryTransaction : RelationalTransaction
         _guard = guard;
         _recorder = connection.Recorder;
         _owner = connection;
+        _sql = sqlGenerationHelper;
 
         // Taken at the beginning: NpgsqlTransaction.Connection throws once the connection is broken.
         _connection = (NpgsqlConnection)Connection.DbConnection;
@@ -127,84 +129,6 @@ internal sealed class DbRetryTransaction : RelationalTransaction
         {
             await _owner.ReadRestAsync(cancellationToken).ConfigureAwait(false);
             await base.RollbackAsync(cancellationToken).ConfigureAwait(false);
-        }
-        catch (Exception exception) when (Note(exception))
-        {
-            throw;
-        }
-    }
-
-    public override void CreateSavepoint(string name)
-    {
-        try
-        {
-            _owner.ReadRest();
-            base.CreateSavepoint(name);
-        }
-        catch (Exception exception) when (Note(exception))
-        {
-            throw;
-        }
-    }
-
-    public override async Task CreateSavepointAsync(string name, CancellationToken cancellationToken = default)
-    {
-        try
-        {
-            await _owner.ReadRestAsync(cancellationToken).ConfigureAwait(false);
-            await base.CreateSavepointAsync(name, cancellationToken).ConfigureAwait(false);
-        }
-        catch (Exception exception) when (Note(exception))
-        {
-            throw;
-        }
-    }
-
-    public override void RollbackToSavepoint(string name)
-    {
-        try
-        {
-            _owner.ReadRest();
-            base.RollbackToSavepoint(name);
-        }
-        catch (Exception exception) when (Note(exception))
-        {
-            throw;
-        }
-    }
-
-    public override async Task RollbackToSavepointAsync(string name, CancellationToken cancellationToken = default)
-    {
-        try
-        {
-            await _owner.ReadRestAsync(cancellationToken).ConfigureAwait(false);
-            await base.RollbackToSavepointAsync(name, cancellationToken).ConfigureAwait(false);
-        }
-        catch (Exception exception) when (Note(exception))
-        {
-            throw;
-        }
-    }
-
-    public override void ReleaseSavepoint(string name)
-    {
-        try
-        {
-            _owner.ReadRest();
-            base.ReleaseSavepoint(name);
-        }
-        catch (Exception exception) when (Note(exception))
-        {
-            throw;
-        }
-    }
-
-    public override async Task ReleaseSavepointAsync(string name, CancellationToken cancellationToken = default)
-    {
-        try
-        {
-            await _owner.ReadRestAsync(cancellationToken).ConfigureAwait(false);
-            await base.ReleaseSavepointAsync(name, cancellationToken).ConfigureAwait(false);
         }
         catch (Exception exception) when (Note(exception))
         {
