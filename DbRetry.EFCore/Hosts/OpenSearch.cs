@@ -34,34 +34,26 @@ internal sealed class OpenSearch(HostRoute route, TargetSession target, RetrySet
     // Whatever the prober may miss, each one looks for himself now and then.
     private static readonly TimeSpan LongestWait = TimeSpan.FromMinutes(1);
 
+    private const int NoHost = -1;
+
     private readonly long _startedAt = time.GetTimestamp();
     private long _triedAt;
-    private long? _waitingSince;
-    private long? _firstFailureAt;
-    private SortedDictionary<int, HostFailure>? _failures;
-    private Exception? _permanent;
-    private Exception? _missing;
-    private int _missingOn;
-    private int[] _pass = [];
-    private int _next;
-    private int _waits;
-    private int? _acceptable;
-    private int? _steady;
-    private bool _settle;
+    private int _steady = NoHost;
     private bool _started;
-    private bool _hasWaited;
-    private bool _again;
+    private LongWay? _detour;
+
+    private LongWay Detour => _detour ??= new();
 
     /// <summary>The host to connect to, as an index into the cluster.</summary>
     internal int Host { get; private set; }
 
     /// <summary>How long to wait at most. Where hosts are probed that is a long time: to look again oneself is what the prober is there to avoid.</summary>
-    internal TimeSpan Delay { get; private set; }
+    internal TimeSpan Delay => Detour.Delay;
 
     /// <summary>How long to wait at least, from the second time on: news of a host that fits was in vain, say because it has no place left.</summary>
-    internal TimeSpan Rest { get; private set; }
+    internal TimeSpan Rest => Detour.Rest;
 
-    internal Exception? Error { get; private set; }
+    internal Exception? Error => _detour?.Error;
 
     internal OpenStep Next()
     {
@@ -70,39 +62,39 @@ internal sealed class OpenSearch(HostRoute route, TargetSession target, RetrySet
             return OpenStep.Fail;
         }
 
-        if (_again)
-        {
-            _again = false;
-            return Try(Host);
-        }
-
         if (!_started)
         {
             _started = true;
-            if (SteadyHost() is >= 0 and var steady)
+            _steady = SteadyHost();
+            if (_steady >= 0)
             {
-                _steady = steady;
-                return Try(steady);
+                return Try(_steady);
             }
         }
 
-        if (_pass.Length == 0)
+        if (Detour.Again)
         {
-            if (_hasWaited && route.Latest != route)
+            Detour.Again = false;
+            return Try(Host);
+        }
+
+        if (Detour.Pass.Length == 0)
+        {
+            if (Detour.HasWaited && route.Latest != route)
             {
                 return OpenStep.Elsewhere;
             }
 
             if (WaitsFirst())
             {
-                _waitingSince = time.GetTimestamp();
-                return Wait(settings.FailoverTimeout - (_firstFailureAt is null ? TimeSpan.Zero : time.GetElapsedTime(WaitingSince())));
+                Detour.WaitingSince = time.GetTimestamp();
+                return Wait(settings.FailoverTimeout - (Detour.FirstFailureAt is null ? TimeSpan.Zero : time.GetElapsedTime(WaitingSince())));
             }
 
             BeginPass();
         }
 
-        return _next < _pass.Length && !IsEnough() ? Try(_pass[_next++]) : EndPass();
+        return Detour.NextInPass < Detour.Pass.Length && !IsEnough() ? Try(Detour.Pass[Detour.NextInPass++]) : EndPass();
     }
 
     /// <summary>Whether what the open connection to <see cref="Host"/> reported may be believed; otherwise the server is to be asked.</summary>
@@ -131,11 +123,11 @@ internal sealed class OpenSearch(HostRoute route, TargetSession target, RetrySet
         switch (target.Match(known))
         {
             case TargetSessionMatch.Fits:
-            case TargetSessionMatch.Acceptable when _settle:
+            case TargetSessionMatch.Acceptable when _detour is { Settles: true }:
                 route.HasServed = true;
                 return true;
             case TargetSessionMatch.Acceptable:
-                _acceptable ??= Host;
+                Detour.Acceptable ??= Host;
                 break;
             case TargetSessionMatch.Unfit:
                 route.LeadsAstray(Host);
@@ -168,24 +160,24 @@ internal sealed class OpenSearch(HostRoute route, TargetSession target, RetrySet
         var failure = FailureClassifier.Classify(exception, AttemptPhase.Opening, connectionBroken: true, settings.Rules);
         if (failure.Kind is FailureKind.Cancelled)
         {
-            Error = exception;
+            Detour.Error = exception;
         }
         else if (ClientShapes.IsPoolExhausted(failure.Deciding) && time.GetElapsedTime(_startedAt) < route.PoolTimeout - PoolSlack)
         {
             // Npgsql has one Timeout for connecting and for waiting for a place in the pool. Ours is shortened for the former only.
-            _again = true;
+            Detour.Again = true;
         }
         else if (failure.Kind is FailureKind.Permanent)
         {
             // The host answered, and that counts unless it is one that must not serve this session anyway.
             if (MayBeBehind(failure))
             {
-                _missing ??= exception;
-                _missingOn++;
+                Detour.Missing ??= exception;
+                Detour.MissingOn++;
             }
             else if (route.Cluster[Host].Role is not { } role || target.Match(role) is not TargetSessionMatch.Unfit)
             {
-                _permanent ??= Naming(exception, failure);
+                Detour.Permanent ??= Naming(exception, failure);
             }
 
             Note(failure.Reason, exception);
@@ -217,11 +209,11 @@ internal sealed class OpenSearch(HostRoute route, TargetSession target, RetrySet
     private int SteadyHost()
         => target.IsForPrimary()
             ? route.Cluster.Primary
-            : route.Cluster.Hosts.Length == 1 ? 0 : -1;
+            : route.Cluster.Hosts.Length == 1 ? 0 : NoHost;
 
     // Who needs the one primary and does not know it leaves the looking to the prober: it asks all hosts at once, and for everybody who waits.
     private bool WaitsFirst()
-        => !_hasWaited && target.IsForPrimary() && route is { CanProbe: true, Cluster.Hosts.Length: > 1 }
+        => !Detour.HasWaited && target.IsForPrimary() && route is { CanProbe: true, Cluster.Hosts.Length: > 1 }
             && settings.MaxRetryCount > 0 && settings.FailoverTimeout > TimeSpan.Zero;
 
     // A connection may have been opened before its host was promoted, which others know already. And one that does not fit would be put back into its pool
@@ -230,52 +222,52 @@ internal sealed class OpenSearch(HostRoute route, TargetSession target, RetrySet
         => target.Match(role) is TargetSessionMatch.Fits ? role is not HostRole.Standby || known is null or HostRole.Standby : role == known;
 
     // Where a second choice is at hand, nobody is kept from it by hosts that failed a moment ago: when their time is over, they come first again.
-    private bool IsEnough() => _acceptable is not null && !_settle && route.Cluster[_pass[_next]].IsAvoided(time.GetTimestamp());
+    private bool IsEnough() => Detour.Acceptable is not null && !Detour.Settles && route.Cluster[Detour.Pass[Detour.NextInPass]].IsAvoided(time.GetTimestamp());
 
     private void BeginPass()
     {
-        _next = 0;
-        if (_hasWaited && target.IsForPrimary() && route.Cluster.Primary is >= 0 and var primary)
+        Detour.NextInPass = 0;
+        if (Detour.HasWaited && target.IsForPrimary() && route.Cluster.Primary is >= 0 and var primary)
         {
             // That is what was waited for; and if it is not, there is more to wait for.
-            _pass = [primary];
-            _steady = null;
-            _permanent = null;
-            _missingOn = 0;
+            Detour.Pass = [primary];
+            _steady = NoHost;
+            Detour.Permanent = null;
+            Detour.MissingOn = 0;
             return;
         }
 
-        _pass = SecondLook.Beside(route.Cluster.Candidates(target, time, random), route, target, settings.HostTimeout, time);
-        if (_steady is { } steady)
+        Detour.Pass = SecondLook.Beside(route.Cluster.Candidates(target, time, random), route, target, settings.HostTimeout, time);
+        if (_steady is >= 0 and var steady)
         {
             // The first pass began with it.
-            _pass = Array.FindAll(_pass, host => host != steady);
-            _steady = null;
+            Detour.Pass = Array.FindAll(Detour.Pass, host => host != steady);
+            _steady = NoHost;
             return;
         }
 
-        _acceptable = null;
-        _settle = false;
-        _permanent = null;
-        _missingOn = 0;
+        Detour.Acceptable = null;
+        Detour.Settles = false;
+        Detour.Permanent = null;
+        Detour.MissingOn = 0;
     }
 
     private OpenStep EndPass()
     {
-        if (_acceptable is { } acceptable && !_settle)
+        if (Detour.Acceptable is { } acceptable && !Detour.Settles)
         {
-            _settle = true;
+            Detour.Settles = true;
             return Try(acceptable);
         }
 
-        if (_permanent is not null)
+        if (Detour.Permanent is not null)
         {
-            return Fail(_permanent);
+            return Fail(Detour.Permanent);
         }
 
-        if (_missingOn == route.Cluster.Hosts.Length)
+        if (Detour.MissingOn == route.Cluster.Hosts.Length)
         {
-            return Fail(_missing!);
+            return Fail(Detour.Missing!);
         }
 
         var left = settings.FailoverTimeout - time.GetElapsedTime(WaitingSince());
@@ -289,12 +281,12 @@ internal sealed class OpenSearch(HostRoute route, TargetSession target, RetrySet
 
     private OpenStep Wait(TimeSpan left)
     {
-        var delay = RetryDelays.Next(settings, FailureKind.HostUnavailable, ++_waits, random.NextDouble());
-        Rest = _waits > 1 ? delay : TimeSpan.Zero;
+        var delay = RetryDelays.Next(settings, FailureKind.HostUnavailable, ++Detour.Waits, random.NextDouble());
+        Detour.Rest = Detour.Waits > 1 ? delay : TimeSpan.Zero;
         delay = route.CanProbe ? LongestWait : delay;
-        Delay = delay < left ? delay : left;
-        _hasWaited = true;
-        _pass = [];
+        Detour.Delay = delay < left ? delay : left;
+        Detour.HasWaited = true;
+        Detour.Pass = [];
         return OpenStep.Wait;
     }
 
@@ -303,19 +295,19 @@ internal sealed class OpenSearch(HostRoute route, TargetSession target, RetrySet
     {
         if (!log.IsRunning)
         {
-            return _firstFailureAt!.Value;
+            return Detour.FirstFailureAt!.Value;
         }
 
-        log.Failed(_firstFailureAt!.Value);
+        log.Failed(Detour.FirstFailureAt!.Value);
         return log.FirstFailureAt!.Value;
     }
 
     // A host that was left out because it did not answer lately may do so now, and the caller shall hear of every one.
     private OpenStep GiveUp()
     {
-        _pass = [.. Enumerable.Range(0, route.Cluster.Hosts.Length).Where(host => !_failures!.ContainsKey(host))];
-        _next = 0;
-        return _pass.Length == 0 ? Fail(Unsuitable()) : Try(_pass[_next++]);
+        Detour.Pass = [.. Enumerable.Range(0, route.Cluster.Hosts.Length).Where(host => !Detour.Failures.ContainsKey(host))];
+        Detour.NextInPass = 0;
+        return Detour.Pass.Length == 0 ? Fail(Unsuitable()) : Try(Detour.Pass[Detour.NextInPass++]);
     }
 
     private OpenStep Try(int host)
@@ -328,19 +320,55 @@ internal sealed class OpenSearch(HostRoute route, TargetSession target, RetrySet
 
     private OpenStep Fail(Exception error)
     {
-        Error = error;
+        Detour.Error = error;
         return OpenStep.Fail;
     }
 
     private void Note(string reason, Exception? exception)
     {
-        _firstFailureAt ??= _waitingSince ?? time.GetTimestamp();
-        (_failures ??= [])[Host] = new HostFailure(route.NameOf(Host), reason, exception);
+        Detour.FirstFailureAt ??= Detour.WaitingSince ?? time.GetTimestamp();
+        Detour.Failures[Host] = new HostFailure(route.NameOf(Host), reason, exception);
     }
 
     // A single host that cannot be reached speaks for itself: the driver's own error is the one that people know.
     private Exception Unsuitable()
-        => route.Cluster.Hosts.Length == 1 && _failures![0].Error is { } only
+        => route.Cluster.Hosts.Length == 1 && Detour.Failures[0].Error is { } only
             ? only
-            : new NoSuitableHostException(target, [.. _failures!.Values]);
+            : new NoSuitableHostException(target, [.. Detour.Failures.Values]);
+
+    /// <summary>What a search needs only if its first host is not the one.</summary>
+    private sealed class LongWay
+    {
+        internal SortedDictionary<int, HostFailure> Failures { get; } = [];
+
+        internal long? FirstFailureAt { get; set; }
+
+        internal Exception? Permanent { get; set; }
+
+        internal Exception? Missing { get; set; }
+
+        internal int MissingOn { get; set; }
+
+        internal int[] Pass { get; set; } = [];
+
+        internal int NextInPass { get; set; }
+
+        internal int? Acceptable { get; set; }
+
+        internal bool Settles { get; set; }
+
+        internal bool Again { get; set; }
+
+        internal bool HasWaited { get; set; }
+
+        internal int Waits { get; set; }
+
+        internal long? WaitingSince { get; set; }
+
+        internal TimeSpan Delay { get; set; }
+
+        internal TimeSpan Rest { get; set; }
+
+        internal Exception? Error { get; set; }
+    }
 }
