@@ -1,4 +1,5 @@
 using DbRetry.EFCore.Commits;
+using DbRetry.EFCore.Tests.Retry;
 using Npgsql;
 
 namespace DbRetry.EFCore.Tests.Commits;
@@ -6,29 +7,57 @@ namespace DbRetry.EFCore.Tests.Commits;
 [TestClass]
 public sealed class KnownServersTests
 {
-    private static readonly DateTime Started = new(2026, 1, 2, 3, 4, 5, 678, 901, DateTimeKind.Utc);
+    private const string Own = "pg_catalog.pg_backend_pid(), pg_catalog.pg_postmaster_start_time()";
+
+    public required TestContext TestContext { get; set; }
+
+    private CancellationToken Cancellation => TestContext.CancellationToken;
 
     [TestMethod]
-    public void A_server_is_known_by_what_every_start_and_recovery_changes()
+    [DataRow(Own, true, DisplayName = "its own")]
+    [DataRow("pg_catalog.pg_backend_pid() + 1, pg_catalog.pg_postmaster_start_time()", false, DisplayName = "another backend")]
+    [DataRow("pg_catalog.pg_backend_pid(), pg_catalog.pg_postmaster_start_time() + interval '1 microsecond'", false, DisplayName = "another server")]
+    public async Task A_connection_is_believed_to_lead_where_it_led_only_if_its_backend_is_the_same(string backend, bool believed)
     {
-        using var connection = new NpgsqlConnection();
-        var server = new ServerIncarnation(4711, 3, 100, Started, Started.AddHours(-1));
-        KnownServers.Note(connection, server);
+        await using var bed = await RetryBed.CreateAsync(Cancellation);
+        await using var connection = await bed.OpenAsync();
+        var told = await IdentityAsync(connection, TransactionQueries.ReadIdentity(connection).CommandText, TransactionQueries.Identity);
+        Assert.IsNull(KnownServers.Of(connection));
+        KnownServers.Note(connection, told!);
+        Assert.AreEqual(told!.Server, KnownServers.Of(connection));
 
-        Assert.AreEqual(server, KnownServers.Find(new(100, Started, Started.AddHours(-1))));
-        Assert.IsNull(KnownServers.Find(new(101, Started, Started.AddHours(-1))), "a crash or a promotion");
-        Assert.IsNull(KnownServers.Find(new(null, Started, Started.AddHours(-1))));
-        Assert.IsNull(KnownServers.Find(new(100, Started.AddMicroseconds(1), Started.AddHours(-1))), "a restart");
-        Assert.IsNull(KnownServers.Find(new(100, Started, Started)), "a recovery that replayed nothing new");
-        Assert.IsNull(KnownServers.Find(new(100, Started, null)));
+        var identity = await IdentityAsync(
+            connection, $"SELECT '4711' AS dbretry_known_transaction_id, '1/0'::pg_lsn, {backend}", row => TransactionQueries.RidingIdentity(row, connection));
+
+        Assert.AreEqual(believed ? new TransactionIdentity(4711, 1L << 32, told.Server, connection.ProcessID) : null, identity);
     }
 
     [TestMethod]
-    public void A_connection_without_a_server_has_told_nothing()
+    public async Task A_connection_whose_backend_is_not_its_own_is_asked_for_everything_each_time()
     {
-        using var connection = new NpgsqlConnection();
-        KnownServers.Note(connection, new(4712, 1, null, Started, null));
+        await using var bed = await RetryBed.CreateAsync(Cancellation);
+        await using var connection = await bed.OpenAsync();
+        var told = await IdentityAsync(connection, TransactionQueries.ReadIdentity(connection).CommandText, TransactionQueries.Identity);
 
-        Assert.IsFalse(KnownServers.HasTold(connection));
+        KnownServers.Note(connection, told! with { ProcessId = connection.ProcessID + 1 });
+
+        Assert.IsNull(KnownServers.Of(connection));
+        Assert.Contains(IdentityQuestion.Riding, TransactionQueries.IdentityRider(connection));
+    }
+
+    [TestMethod]
+    public async Task A_connection_that_is_closed_has_told_nothing()
+    {
+        await using var connection = new NpgsqlConnection();
+
+        Assert.IsNull(KnownServers.Of(connection));
+    }
+
+    private async Task<TransactionIdentity?> IdentityAsync(NpgsqlConnection connection, string sql, Func<NpgsqlDataReader, TransactionIdentity?> read)
+    {
+        await using var command = new NpgsqlCommand(sql, connection);
+        await using var reader = await command.ExecuteReaderAsync(Cancellation);
+        Assert.IsTrue(await reader.ReadAsync(Cancellation));
+        return read(reader);
     }
 }

@@ -189,11 +189,12 @@ internal sealed class IdentityRider(ContextSettings context, AttemptLog log, Lon
     // before (a pooler in between), the guard asks.
     private void Note(DbCommand command, DbDataReader row)
     {
-        var identity = TransactionQueries.RidingIdentity(row);
+        var connection = (NpgsqlConnection)command.Connection!;
+        var identity = TransactionQueries.RidingIdentity(row, connection);
         log.Identity = identity?.Xid is null ? null : identity;
         if (log.Identity is { } whole && TransactionQueries.IsWhole(row))
         {
-            KnownServers.Note((NpgsqlConnection)command.Connection!, whole.Server);
+            KnownServers.Note(connection, whole);
         }
     }
 }

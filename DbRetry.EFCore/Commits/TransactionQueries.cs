@@ -33,7 +33,7 @@ internal static class TransactionQueries
 
     private const string ShortIdentitySql = $"""
         SELECT pg_catalog.pg_current_xact_id_if_assigned()::pg_catalog.text AS {ShortIdentityName}, pg_catalog.pg_current_wal_insert_lsn(),
-        pg_catalog.pg_backend_pid(), pg_catalog.pg_last_wal_replay_lsn(), pg_catalog.pg_postmaster_start_time()
+        pg_catalog.pg_backend_pid(), pg_catalog.pg_postmaster_start_time()
         """;
 
     /// <summary>Makes deferred constraints speak now, when their answer leaves no doubt, instead of in COMMIT.</summary>
@@ -62,15 +62,11 @@ internal static class TransactionQueries
             : new(CheckConstraintsSql + IdentitySql + OnPrimary, connection);
 
     /// <summary>The same question as a text behind that of a write. Constraints are not checked there: the transaction may go on.</summary>
-    /// <remarks>What a connection has told once of its server is not asked again: the control file alone costs more than all the rest.</remarks>
+    /// <remarks>What a connection has told once of its server is not asked again: that is two thirds of what the question costs.</remarks>
     internal static string IdentityRider(NpgsqlConnection connection)
-        => (HasCheapStatistics(connection), KnownServers.HasTold(connection)) switch
-        {
-            (true, true) => ShortIdentitySql + StatisticsSinceColumn + OnPrimary,
-            (true, false) => IdentitySql + StatisticsSinceColumn + OnPrimary,
-            (false, true) => ShortIdentitySql + OnPrimary,
-            (false, false) => IdentitySql + OnPrimary,
-        };
+        => KnownServers.Of(connection) is not null ? ShortIdentitySql
+            : HasCheapStatistics(connection) ? IdentitySql + StatisticsSinceColumn + OnPrimary
+            : IdentitySql + OnPrimary;
 
     /// <summary>Whether the current result is that of the identity.</summary>
     internal static bool IsIdentity(DbDataReader reader) => reader.FieldCount > 0 && reader.GetName(0) is IdentityName or ShortIdentityName;
@@ -100,11 +96,12 @@ internal static class TransactionQueries
             Incarnation(row, 3),
             row.GetInt32(2));
 
-    /// <summary>From the answer to <see cref="IdentityRider"/>; <see langword="null"/> where it lacks something of a server that is not known.</summary>
-    internal static TransactionIdentity? RidingIdentity(DbDataReader row)
+    /// <summary>From the answer to <see cref="IdentityRider"/>; <see langword="null"/> where it is another server's than the connection has told of.</summary>
+    internal static TransactionIdentity? RidingIdentity(DbDataReader row, NpgsqlConnection connection)
         => IsWhole(row) ? Identity(row)
-            : KnownServers.Find(Life(row)) is { } server ? new(Xid(row), Position(row, 1), server, row.GetInt32(2))
-            : null;
+            : KnownServers.Of(connection) is { } server && row.GetInt32(2) == connection.ProcessID && row.GetDateTime(3) == server.StartedAt
+                ? new(Xid(row), (long)(ulong)row.GetFieldValue<NpgsqlLogSequenceNumber>(1), server, row.GetInt32(2))
+                : null;
 
     internal static ServerIncarnation Incarnation(DbDataReader row, int first = 0)
         => new(
@@ -128,14 +125,6 @@ internal static class TransactionQueries
         => connection.PostgreSqlVersion.Major >= 13 && !connection.PostgresParameters.ContainsKey("crdb_version");
 
     private static ulong? Xid(DbDataReader row) => row.IsDBNull(0) ? null : ulong.Parse(row.GetString(0), CultureInfo.InvariantCulture);
-
-    private static long Position(DbDataReader row, int ordinal) => (long)(ulong)row.GetFieldValue<NpgsqlLogSequenceNumber>(ordinal);
-
-    private static ServerLife Life(DbDataReader row)
-        => new(
-            row.IsDBNull(3) ? null : Position(row, 3),
-            row.GetDateTime(4),
-            row.FieldCount == 5 || row.IsDBNull(5) ? null : row.GetDateTime(5));
 
     // Before version 15 a process of its own kept them and wrote them to a file for whoever asked.
     private static bool HasCheapStatistics(NpgsqlConnection connection) => connection.PostgreSqlVersion.Major >= 15;

@@ -49,7 +49,7 @@ internal sealed class TransactionReadings(AttemptLog log)
     {
         if (identity != TransactionIdentity.OfNoWrite)
         {
-            KnownServers.Note(connection, identity.Server);
+            KnownServers.Note(connection, identity);
         }
 
         return identity;
