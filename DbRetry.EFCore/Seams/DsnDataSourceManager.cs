@@ -13,8 +13,5 @@ internal sealed class DsnDataSourceManager(IEnumerable<INpgsqlDataSourceConfigur
 {
     protected override NpgsqlDataSource CreateDataSource(NpgsqlOptionsExtension npgsqlOptionsExtension)
         => base.CreateDataSource(
-            DsnTranslation.IsNeeded(npgsqlOptionsExtension.ConnectionString!)
-                ? (NpgsqlOptionsExtension)npgsqlOptionsExtension.WithConnectionString(
-                    ParsedDsn.Parse(npgsqlOptionsExtension.ConnectionString!).ToConnectionString())
-                : npgsqlOptionsExtension);
+            (NpgsqlOptionsExtension)npgsqlOptionsExtension.WithConnectionString(DsnTranslation.Of(npgsqlOptionsExtension.ConnectionString!).ConnectionString));
 }

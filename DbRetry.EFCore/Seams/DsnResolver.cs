@@ -15,17 +15,13 @@ internal sealed class DsnResolver(IDbContextOptions options, ContextSettings set
     public string ResolveConnectionString(string connectionString)
     {
         var resolved = _names.ResolveConnectionString(connectionString);
-        if (settings.Settings is null || !DsnTranslation.IsNeeded(resolved))
+        if (settings.Settings is null)
         {
             return resolved;
         }
 
-        var dsn = ParsedDsn.Parse(resolved);
-        if (dsn is { Hosts.Length: 1, TargetSession: { } target })
-        {
-            log.DeclaredTarget = target;
-        }
-
-        return dsn.ToConnectionString();
+        var translation = DsnTranslation.Of(resolved);
+        log.DeclaredTarget = translation.DeclaredTarget ?? log.DeclaredTarget;
+        return translation.ConnectionString;
     }
 }
