@@ -18,8 +18,8 @@ const string Usage =
                    with UseDbRetry() without its queue, with UseDbRetry(), and with a queue per row that the program has by itself, which shows what could
                    be had at most. All take turns. Ratios are to one writer alone with UseDbRetry(), in the same turns.
 
-      growth       what a retry costs with 0, 100 and 10,000 tracked entities, the memory of a result of 1,000,000 rows, of many operations, and of
-                   1,000 units that wait for a server.
+      growth       what a retry costs with 0, 100 and 10,000 tracked entities, the memory of a result of 1,000,000 rows, of 1,000,000 operations,
+                   and of 1,000 units that wait for a server.
 
       --quick      short measurements: everything in about three minutes
       --seconds N  for each measurement (10 for overhead and growth, 8 for contention)

@@ -17,7 +17,7 @@ internal sealed class GrowthBench(TimeSpan length, bool quick, Results results)
         {
             () => TrackedEntities.MeasureAsync(server, length),
             () => LongResult.MeasureAsync(server, quick ? 200_000 : 1_000_000),
-            () => ManyOperations.MeasureAsync(server, length * (quick ? 2 : 6)),
+            () => ManyOperations.MeasureAsync(server, quick ? [2_000, 20_000] : [10_000, 100_000, 1_000_000]),
             () => Waiters.MeasureAsync(server, 1000),
         })
         {

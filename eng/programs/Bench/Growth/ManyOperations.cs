@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using DbRetry.Bench.Overhead;
 using Microsoft.EntityFrameworkCore;
+using Npgsql;
 
 namespace DbRetry.Bench.Growth;
 
@@ -9,44 +10,53 @@ internal static class ManyOperations
 {
     private const int Callers = 4;
     private const int RetryEvery = 50;
-    private const int Samples = 10;
+    private const int WarmUp = 2000;
     private const double FlatMegabytes = 1;
     private const string Fail = "do $$ begin raise exception using errcode = '40001'; end $$";
 
-    public static async Task<IReadOnlyList<Finding>> MeasureAsync(BenchServer server, TimeSpan length)
+    public static async Task<IReadOnlyList<Finding>> MeasureAsync(BenchServer server, IReadOnlyList<int> milestones)
     {
         var options = new DbContextOptionsBuilder<ItemContext>().UseNpgsql(server.ConnectionString).UseDbRetry().Options;
-        var operations = 0L;
-        await RunAsync(options, length / Samples);
-        var memory = new List<double>();
-        for (var sample = 0; sample < Samples; sample++)
+        await RunAsync(options, WarmUp);
+        var findings = new List<Finding>();
+        var done = 0;
+        foreach (var milestone in milestones)
         {
-            operations += await RunAsync(options, length / Samples);
-            memory.Add(GC.GetTotalMemory(forceFullCollection: true) / 1e6);
+            await RunAsync(options, milestone - done);
+            done = milestone;
+            var heap = GC.GetTotalMemory(forceFullCollection: true) / 1e6;
+            using var process = Process.GetCurrentProcess();
+            var growth = findings.Count == 0 ? 0 : heap - findings[0].Values[0].Value;
+            findings.Add(new("many operations", $"{milestone:N0}",
+                [
+                    ("managed heap, MB", heap),
+                    ("working set, MB", process.WorkingSet64 / 1e6),
+                    ("handles", process.HandleCount),
+                    ("threads", process.Threads.Count),
+                    ("connections", await ConnectionsAsync(server)),
+                ],
+                growth <= FlatMegabytes ? "met" : $"grows by {growth:0.0} MB"));
         }
-        var growth = memory[^1] - memory[0];
-        return
-        [
-            new("many operations", $"{operations:N0}",
-                [("memory at first, MB", memory[0]), ("at last, MB", memory[^1]), ("most, MB", memory.Max())], growth <= FlatMegabytes ? "met" : $"grows by {growth:0.0} MB"),
-        ];
+        return findings;
     }
 
-    private static async Task<long> RunAsync(DbContextOptions<ItemContext> options, TimeSpan length)
+    private static async Task<long> ConnectionsAsync(BenchServer server)
     {
-        var started = Stopwatch.GetTimestamp();
-        var counts = await Task.WhenAll(Enumerable.Range(0, Callers).Select(caller => Task.Run(async () =>
+        await using var connection = new NpgsqlConnection(new NpgsqlConnectionStringBuilder(server.ConnectionString) { Pooling = false }.ConnectionString);
+        await connection.OpenAsync();
+        await using var command = new NpgsqlCommand("select count(*) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()", connection);
+        return (long)(await command.ExecuteScalarAsync())!;
+    }
+
+    private static Task RunAsync(DbContextOptions<ItemContext> options, int operations)
+        => Task.WhenAll(Enumerable.Range(0, Callers).Select(caller => Task.Run(async () =>
         {
-            var count = 0L;
-            for (; Stopwatch.GetElapsedTime(started) < length; count++)
+            for (var number = caller; number < operations; number += Callers)
             {
                 await using var context = new ItemContext(options);
-                await OneAsync(context, count, caller);
+                await OneAsync(context, number / Callers, caller);
             }
-            return count;
         })));
-        return counts.Sum();
-    }
 
     private static async Task OneAsync(ItemContext context, long number, int caller)
     {
