@@ -3,6 +3,7 @@ using DbRetry.EFCore.Hosts;
 using DbRetry.EFCore.Hosts.Names;
 using DbRetry.EFCore.Retry;
 using DbRetry.EFCore.Tests.Retry;
+using DbRetry.EFCore.Tests.Support.Cluster;
 
 namespace DbRetry.EFCore.Tests.Hosts.Names;
 
@@ -62,19 +63,42 @@ public sealed class NamedHostsTests
     }
 
     [TestMethod]
-    public void While_a_standby_does_not_answer_names_are_resolved_every_ten_seconds()
+    [DataRow(false)]
+    [DataRow(true)]
+    public async Task While_a_standby_does_not_answer_names_are_resolved_every_ten_seconds(bool async)
     {
-        var route = _hosts.LookUp();
+        var route = await LookUpAsync(async);
         route.Cluster.Saw(0, Primary);
         route.Cluster.Failed(1, stalled: false, _time);
 
         _time.Advance(NamedHosts.LongRest - TimeSpan.FromMilliseconds(1));
-        _hosts.LookUp();
+        await LookUpAsync(async);
         Assert.AreEqual(1, _names.Asked);
 
         _time.Advance(TimeSpan.FromMilliseconds(1));
-        _hosts.LookUp();
-        Assert.AreEqual(2, _names.Asked);
+        await LookUpAsync(async);
+        await LookUpAsync(async);
+        await Poll.UntilAsync(() => _names.Asked == 2, TimeSpan.FromSeconds(30), () => $"asked {_names.Asked} times", TestContext.CancellationToken);
+    }
+
+    [TestMethod]
+    [DataRow(false)]
+    [DataRow(true)]
+    public async Task While_a_standby_does_not_answer_no_open_waits_for_the_resolver(bool async)
+    {
+        var route = await LookUpAsync(async);
+        route.Cluster.Saw(0, Primary);
+        route.Cluster.Failed(1, stalled: true, _time);
+        StaticNames.Set(_name, "10.0.0.1", "10.0.0.3");
+        var answer = new TaskCompletionSource();
+        _names.Answers = answer.Task;
+
+        _time.Advance(NamedHosts.LongRest);
+        Assert.AreSame(route, await LookUpAsync(async).WaitAsync(TimeSpan.FromSeconds(30), TestContext.CancellationToken), "What is known serves.");
+
+        answer.SetResult();
+        await Poll.UntilAsync(
+            () => _hosts.Route.Cluster.Hosts[1].Host == "10.0.0.3", TimeSpan.FromSeconds(30), () => "nobody has asked", TestContext.CancellationToken);
     }
 
     [TestMethod]

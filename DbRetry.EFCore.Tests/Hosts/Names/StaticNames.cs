@@ -9,9 +9,13 @@ namespace DbRetry.EFCore.Tests.Hosts.Names;
 internal sealed class StaticNames : IHostNames
 {
     private static readonly ConcurrentDictionary<string, IPAddress[]> Addresses = new();
+    private int _asked;
 
     /// <summary>How often any name was asked for.</summary>
-    public int Asked { get; private set; }
+    public int Asked => Volatile.Read(ref _asked);
+
+    /// <summary>Until when no answer comes.</summary>
+    public Task Answers { get; set; } = Task.CompletedTask;
 
     public static void Set(string name, params IEnumerable<string> addresses) => Addresses[name] = [.. addresses.Select(IPAddress.Parse)];
 
@@ -19,13 +23,13 @@ internal sealed class StaticNames : IHostNames
 
     public IPAddress[] Resolve(string name)
     {
-        Asked++;
+        Interlocked.Increment(ref _asked);
         return Addresses.TryGetValue(name, out var addresses) ? addresses : throw new SocketException((int)SocketError.HostNotFound);
     }
 
-    public Task<IPAddress[]> ResolveAsync(string name, CancellationToken cancellationToken)
+    public async Task<IPAddress[]> ResolveAsync(string name, CancellationToken cancellationToken)
     {
-        cancellationToken.ThrowIfCancellationRequested();
-        return Task.FromResult(Resolve(name));
+        await Answers.WaitAsync(cancellationToken);
+        return Resolve(name);
     }
 }

@@ -7,7 +7,7 @@ namespace DbRetry.EFCore.Hosts.Names;
 
 /// <summary>
 /// The hosts of one connection string, some of which are names that may have several addresses, and other ones tomorrow. Names are resolved before the
-/// first open, and again when no host is known that fits; never while all is well.
+/// first open, and again when no host is known that fits; while others serve, beside everybody's work; never while all is well.
 /// </summary>
 internal sealed class NamedHosts
 {
@@ -48,13 +48,13 @@ internal sealed class NamedHosts
     internal HostRoute Route => Volatile.Read(ref _route);
 
     /// <summary>To the hosts as they are now.</summary>
-    internal HostRoute LookUp()
-    {
-        if (!TakeTurn())
-        {
-            return Route;
-        }
+    internal HostRoute LookUp() => TakeTurn() ? Resolve() : Route;
 
+    /// <inheritdoc cref="LookUp"/>
+    internal ValueTask<HostRoute> LookUpAsync(CancellationToken cancellationToken) => TakeTurn() ? ResolveAsync(cancellationToken) : new(Route);
+
+    private HostRoute Resolve()
+    {
         var answers = new Dictionary<string, IPAddress[]>();
         foreach (var name in _names)
         {
@@ -71,14 +71,8 @@ internal sealed class NamedHosts
         return Take(answers);
     }
 
-    /// <inheritdoc cref="LookUp"/>
-    internal async ValueTask<HostRoute> LookUpAsync(CancellationToken cancellationToken)
+    private async ValueTask<HostRoute> ResolveAsync(CancellationToken cancellationToken)
     {
-        if (!TakeTurn())
-        {
-            return Route;
-        }
-
         var answers = new Dictionary<string, IPAddress[]>();
         foreach (var name in _names)
         {
@@ -95,7 +89,20 @@ internal sealed class NamedHosts
         return Take(answers);
     }
 
-    // At first everybody asks, since nobody could go on without the answer. Later one does, and the others use what is known.
+    private async Task ResolveBesideAsync()
+    {
+        try
+        {
+            await ResolveAsync(CancellationToken.None).ConfigureAwait(false);
+        }
+        catch (Exception)
+        {
+            // Nobody asked for it. Whoever cannot go on without the answer asks himself.
+        }
+    }
+
+    // At first everybody asks, since nobody could go on without the answer. Later one does, and the others use what is known; so does he while some host
+    // serves, and the answer comes beside his work.
     private bool TakeTurn()
     {
         if (!Volatile.Read(ref _isAsked))
@@ -116,8 +123,15 @@ internal sealed class NamedHosts
             }
 
             _askedAt = _time.GetTimestamp();
-            return true;
         }
+
+        if (rest == LongRest)
+        {
+            _ = DetachedWork.Begin(() => Task.Run(ResolveBesideAsync));
+            return false;
+        }
+
+        return true;
     }
 
     private static TimeSpan? Need(HostRoute route)
