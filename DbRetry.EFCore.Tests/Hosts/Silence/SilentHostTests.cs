@@ -123,6 +123,33 @@ public sealed class SilentHostTests
     }
 
     [TestMethod]
+    [DataRow(true)]
+    [DataRow(false)]
+    public async Task A_host_that_leaves_a_single_probe_unanswered_is_not_given_up(bool async)
+    {
+        await using var bed = await RetryBed.CreateAsync(Cancellation);
+        await using var context = HostBed.Context($"{bed.ConnectionString};Command Timeout=0", Quick);
+        var watch = ClusterRegistry.Get([new HostEndpoint("127.0.0.1", bed.Proxy.Port)]).Watch;
+        await context.Database.OpenConnectionAsync(Cancellation);
+        var before = bed.Proxy.ConnectionCount;
+        bed.Proxy.IgnoreConnections();
+
+        var probed = ProbedAsync();
+        await context.SqlAsync(async, "select pg_sleep(4)");
+        await probed;
+
+        Assert.AreEqual(0, watch.Abandoned);
+        Assert.IsGreaterThan(before + 1, bed.Proxy.ConnectionCount, "It was asked again.");
+
+        async Task ProbedAsync()
+        {
+            await Poll.UntilAsync(
+                () => bed.Proxy.ConnectionCount > before, TimeSpan.FromSeconds(30), () => "The server was not asked whether it is there.", Cancellation);
+            bed.Proxy.AcceptConnections();
+        }
+    }
+
+    [TestMethod]
     public async Task Whoever_does_not_want_it_waits_for_his_own_timeout()
     {
         await using var cluster = await SharedCluster.OwnAsync(cancellationToken: Cancellation);
