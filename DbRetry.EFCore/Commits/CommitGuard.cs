@@ -250,7 +250,7 @@ internal sealed class CommitGuard(
 
         var host = log.Host ?? new HostRef(new CallersRoute(connection), 0);
         host.Distrust();
-        return new CommitVerifier(proof, host.Route, connection, Settings, time, random, since);
+        return new CommitVerifier(proof, host.Route, host.Index, connection, Settings, time, random, since);
     }
 
     private DoubtEvent Doubt(ICommitProof proof, CommitAnswer answer)

@@ -8,10 +8,11 @@ namespace DbRetry.EFCore.Commits;
 
 /// <summary>Establishes the outcome of a transaction over connections of its own.</summary>
 internal sealed class CommitVerifier(
-    ICommitProof proof, HostRoute route, NpgsqlConnection lost, RetrySettings settings, TimeProvider time, Random random, long since)
+    ICommitProof proof, HostRoute route, int lostOn, NpgsqlConnection lost, RetrySettings settings, TimeProvider time, Random random, long since)
 {
     private readonly RecoveryMemory _memory = RecoveryMemory.Of(route.Cluster);
     private readonly long _askedAt = time.GetTimestamp();
+    private readonly bool _wasReplaced = route.Cluster.Primary is >= 0 and var primary && primary != lostOn;
 
     internal CommitAnswer Verify()
     {
@@ -224,11 +225,12 @@ internal sealed class CommitVerifier(
             waitsFirst: route.CanProbe && route.Cluster is { Hosts.Length: > 1, Primary: < 0 });
 
     // To ask one that does not answer would cost its whole time limit, and there are others that may know. And what the prober heard a moment ago, but
-    // after the answer to COMMIT was lost, is as good as what one hears oneself.
+    // after the answer to COMMIT was lost, is as good as what one hears oneself; before that, too, if the host had been replaced by then.
     private string? WhyNot(int host)
         => route.Cluster.Hosts.Length == 1 ? null
             : route.Cluster[host].IsSilent(time.GetTimestamp()) ? "it has not answered lately"
-            : route.Cluster.Prober.WhyNoPrimary(host, _askedAt, time);
+            : route.Cluster.Primary == host ? null
+            : route.Cluster.Prober.WhyNoPrimary(host, _wasReplaced ? long.MinValue : _askedAt, time);
 
     private string Name(int host) => route.NameOf(host);
 }
