@@ -40,6 +40,9 @@ internal sealed class AttemptLog : IResettableService
     /// <summary>The failure that broke this attempt's connection, if it was seen. What surfaces later may be a mere consequence of it.</summary>
     internal Exception? ConnectionLoss { get; private set; }
 
+    /// <summary>Whether the host is not trusted any more since that, and what is known of it now was learnt later.</summary>
+    internal bool IsHostDistrusted { get; set; }
+
     /// <summary>The session that was lost with this attempt's connection, if anything was started in it.</summary>
     internal ServerSession? LostSession { get; private set; }
 
@@ -118,6 +121,7 @@ internal sealed class AttemptLog : IResettableService
         IsConnectionBroken = false;
         IsBare = false;
         ConnectionLoss = null;
+        IsHostDistrusted = false;
         LostSession = null;
         FailureInTransaction = null;
         ServerIsReadOnly = null;
@@ -230,6 +234,7 @@ internal sealed class AttemptLog : IResettableService
     {
         IsConnectionBroken = false;
         ConnectionLoss = null;
+        IsHostDistrusted = false;
         LostSession = null;
     }
 

@@ -73,6 +73,10 @@ internal sealed class AttemptRecorder(AttemptLog log, AnswerWatch watch, TimePro
         if (IsGone(connection, exception))
         {
             log.Lost(connection, exception);
+            if (exception is PostgresException { SqlState: PostgresErrorCodes.AdminShutdown or PostgresErrorCodes.CrashShutdown })
+            {
+                watch.Ended();
+            }
         }
         else if (exception is PostgresException { SqlState: not PostgresErrorCodes.InFailedSqlTransaction } error)
         {

@@ -90,7 +90,11 @@ internal sealed class RetryUnit(RetrySettings settings, AttemptLog log, TimeProv
             _hosts.Add(host.ToString());
             if (Failure.Kind is FailureKind.LostConnection || _remedy is ReadOnlyHostRemedy.AnotherHost)
             {
-                host.Distrust();
+                if (!log.IsHostDistrusted)
+                {
+                    host.Distrust();
+                }
+
                 log.DemandProof();
             }
 

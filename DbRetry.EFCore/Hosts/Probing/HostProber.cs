@@ -53,6 +53,13 @@ internal sealed class HostProber(Cluster cluster)
         return waiter;
     }
 
+    /// <summary>Looks for a primary in the place of those who are about to wait for one.</summary>
+    internal async Task LookAheadAsync(HostRoute route, RetrySettings settings, TimeProvider time, Random random)
+    {
+        using var waiter = Enter(route, TargetSession.ReadWrite, settings, TimeSpan.Zero, time, random, blocking: false);
+        await waiter.WaitAsync(settings.HostTimeout, CancellationToken.None).ConfigureAwait(false);
+    }
+
     internal void Leave(HostWaiter waiter)
     {
         lock (_lock)

@@ -27,4 +27,20 @@ internal sealed class AnswerWatch(ContextSettings context, AttemptLog log, TimeP
             host.Route.Cluster.Watch.Answered(host.Index, time);
         }
     }
+
+    /// <summary>
+    /// The primary ended the session, so another one may have taken its place. It is looked for while the error makes its way up to whoever retries, which
+    /// takes a first error of a process as long as a probe.
+    /// </summary>
+    internal void Ended()
+    {
+        if (log is { IsRunning: true, Host: { Route: { CanProbe: true, Cluster: { Hosts.Length: > 1 } cluster } route } host }
+            && cluster.Primary == host.Index
+            && context.Settings is { MaxRetryCount: > 0 } settings)
+        {
+            host.Distrust();
+            log.IsHostDistrusted = true;
+            _ = DetachedWork.Begin(() => cluster.Prober.LookAheadAsync(route, settings, time, random));
+        }
+    }
 }
