@@ -23,7 +23,7 @@ const string Usage =
 
       --quick      short measurements: everything in about three minutes
       --seconds N  for each measurement (10 for overhead and growth, 8 for contention)
-      --only TEXT  of overhead, only the operations whose names contain it
+      --only TEXT  of overhead, only the operations whose names contain it; of contention, only such numbers of rows
       --processes N  of contention, the writers in so many processes (1)
       --out FOLDER for CSV files and charts (artifacts/bench)
     """;
@@ -85,7 +85,7 @@ if (name is null or "overhead")
 }
 if (name is null or "contention")
 {
-    await new ContentionBench(seconds ?? TimeSpan.FromSeconds(quick ? 2 : 8), processes, results).RunAsync();
+    await new ContentionBench(seconds ?? TimeSpan.FromSeconds(quick ? 2 : 8), processes, only, results).RunAsync();
 }
 if (name is null or "growth")
 {

@@ -6,8 +6,9 @@ namespace DbRetry.Bench.Contention;
 /// <summary>Who finishes how much when everybody wants the same rows.</summary>
 /// <param name="length">How long each way writes in all.</param>
 /// <param name="processes">Over how many processes the writers are spread; 1 for this one.</param>
+/// <param name="only">Only the numbers of rows whose label contains this.</param>
 /// <param name="results">Where raw data and the charts go.</param>
-internal sealed class ContentionBench(TimeSpan length, int processes, Results results)
+internal sealed class ContentionBench(TimeSpan length, int processes, string only, Results results)
 {
     private const int Writers = 16;
 
@@ -16,12 +17,10 @@ internal sealed class ContentionBench(TimeSpan length, int processes, Results re
 
     private static readonly int[] RowCounts = [1, 4, 64, CounterContext.Rows];
 
-    // All ways take turns, so that what else the machine does falls on all of them. Processes have to be started for each.
-    private readonly int _rounds = processes == 1 ? 4 : 2;
+    // All ways take turns, so that what else the machine does falls on all of them.
+    private const int Rounds = 2;
 
-    private readonly WriterMode[] _modes = processes == 1
-        ? [WriterMode.Stock, WriterMode.Racing, WriterMode.Queueing, WriterMode.PerfectQueue]
-        : [WriterMode.Stock, WriterMode.Racing, WriterMode.Queueing];
+    private static readonly WriterMode[] Modes = [WriterMode.Stock, WriterMode.Racing, WriterMode.Queueing, WriterMode.PerfectQueue];
 
     private readonly TextTable _table = new("", "commits/s", "x alone", "median", "p99", "slowest", "errors", "verdict");
     private readonly List<string[]> _rows = [];
@@ -31,31 +30,61 @@ internal sealed class ContentionBench(TimeSpan length, int processes, Results re
         await using var server = await BenchServer.StartAsync(CounterContext.Schema);
         var perSecond = Chart("Commits per second", "0");
         var p99 = Chart("99 of 100 units were done after, in ms", "0");
-        foreach (var mode in _modes)
+        var turns = Path.Combine(Path.GetTempPath(), $"bench-{Environment.ProcessId}");
+        using var over = new CancellationTokenSource();
+        _ = processes > 1 ? RowTurns.ServeAsync(turns, CounterContext.Rows, over.Token) : Task.CompletedTask;
+        WriterProcess[] writing = [.. Enumerable.Range(0, processes == 1 ? 0 : processes).Select(_ => WriterProcess.Start(server.ConnectionString, turns))];
+        try
         {
-            await new HotRows(mode, server.ConnectionString, Writers, CounterContext.Rows, seed: 0).RunAsync(WarmUp / _modes.Length);
+            await MeasureAsync(server, writing, perSecond, p99);
         }
-
-        Console.WriteLine($"PostgreSQL {server.Version}, {Writers} writers in {processes} process(es), {length.TotalSeconds:0.#} s each in {_rounds} turns");
-        foreach (var rows in RowCounts)
+        finally
         {
-            var (alone, ways) = await TakeTurnsAsync(server, rows);
-            Add($"one writer alone, {WriterMode.Queueing.Name()}", alone, alone, "");
-            foreach (var (mode, result) in ways)
+            await over.CancelAsync();
+            foreach (var process in writing)
             {
-                Add($"{rows:N0} row(s), {mode.Name()}", result, alone, mode is WriterMode.Queueing ? Judge(rows, result, ways[WriterMode.Stock], alone) : "");
+                process.Dispose();
             }
 
-            perSecond.Add($"{rows:N0} row(s)", [.. Charted.Select(mode => ways[mode].PerSecond)]);
-            p99.Add($"{rows:N0} row(s)", [.. Charted.Select(mode => ways[mode].Quantile(0.99).TotalMilliseconds)]);
+            File.Delete(turns);
         }
 
-        Console.WriteLine($"\n{_table}");
         var name = processes == 1 ? "contention" : $"contention-{processes}-processes";
         results.WriteCsv($"{name}.csv", [["way", "commits/s", "x alone", "median, ms", "p99, ms", "slowest, ms", "errors", "verdict"], .. _rows]);
         results.Write($"{name}.svg", perSecond.ToString());
         results.Write($"{name}-p99.svg", p99.ToString());
     }
+
+    private async Task MeasureAsync(BenchServer server, WriterProcess[] writing, BarChart perSecond, BarChart p99)
+    {
+        // Losing has code of its own to be compiled, and one writer alone is measured in this process.
+        await MeasureAsync(new HotRows(WriterMode.Queueing, server.ConnectionString, 1, 1, seed: 0), WarmUp);
+        foreach (var rows in new[] { CounterContext.Rows, 1 })
+        {
+            foreach (var mode in Modes)
+            {
+                await MeasureAsync(server, writing, mode, rows, WarmUp / Modes.Length, seed: 0);
+            }
+        }
+
+        Console.WriteLine($"PostgreSQL {server.Version}, {Writers} writers in {processes} process(es), {length.TotalSeconds:0.#} s each in {Rounds} turns");
+        foreach (var rows in RowCounts.Where(rows => Label(rows).Contains(only, StringComparison.Ordinal)))
+        {
+            var (alone, ways) = await TakeTurnsAsync(server, writing, rows);
+            Add($"one writer alone, {WriterMode.Queueing.Name()}", alone, alone, "");
+            foreach (var (mode, result) in ways)
+            {
+                Add($"{Label(rows)}, {mode.Name()}", result, alone, mode is WriterMode.Queueing ? Judge(rows, result, ways[WriterMode.Stock], alone) : "");
+            }
+
+            perSecond.Add($"{Label(rows)}", [.. Charted.Select(mode => ways[mode].PerSecond)]);
+            p99.Add($"{Label(rows)}", [.. Charted.Select(mode => ways[mode].Quantile(0.99).TotalMilliseconds)]);
+        }
+
+        Console.WriteLine($"\n{_table}");
+    }
+
+    private static string Label(int rows) => string.Create(CultureInfo.InvariantCulture, $"{rows:N0} row(s)");
 
     private static WriterMode[] Charted => [WriterMode.Stock, WriterMode.Racing, WriterMode.Queueing];
 
@@ -66,57 +95,43 @@ internal sealed class ContentionBench(TimeSpan length, int processes, Results re
             null,
             format);
 
-    private async Task<(HotRowsResult Alone, Dictionary<WriterMode, HotRowsResult> Ways)> TakeTurnsAsync(BenchServer server, int rows)
+    private async Task<(HotRowsResult Alone, Dictionary<WriterMode, HotRowsResult> Ways)> TakeTurnsAsync(BenchServer server, WriterProcess[] writing, int rows)
     {
         var alone = new List<HotRowsResult>();
-        var ways = _modes.ToDictionary(static mode => mode, static _ => new List<HotRowsResult>());
-        for (var round = 0; round < _rounds; round++)
+        var ways = Modes.ToDictionary(static mode => mode, static _ => new List<HotRowsResult>());
+        for (var round = 0; round < Rounds; round++)
         {
-            alone.Add(await new HotRows(WriterMode.Queueing, server.ConnectionString, 1, 1, seed: round).RunAsync(length / _rounds));
-            foreach (var mode in _modes)
+            alone.Add(await MeasureAsync(new HotRows(WriterMode.Queueing, server.ConnectionString, 1, 1, seed: round), length / Rounds));
+            foreach (var mode in Modes)
             {
-                ways[mode].Add(await MeasureAsync(server, mode, rows, seed: 1000 * round));
+                ways[mode].Add(await MeasureAsync(server, writing, mode, rows, length / Rounds, seed: 1000 * round));
             }
         }
 
         return (HotRowsResult.Sum(alone), ways.ToDictionary(static way => way.Key, static way => HotRowsResult.Sum(way.Value)));
     }
 
-    private async Task<HotRowsResult> MeasureAsync(BenchServer server, WriterMode mode, int rows, int seed)
+    private static async Task<HotRowsResult> MeasureAsync(HotRows hotRows, TimeSpan turn)
     {
-        var turn = length / _rounds;
-        if (processes == 1)
+        await hotRows.PrepareAsync();
+        return await hotRows.RunAsync(turn);
+    }
+
+    private static async Task<HotRowsResult> MeasureAsync(BenchServer server, WriterProcess[] writing, WriterMode mode, int rows, TimeSpan turn, int seed)
+    {
+        if (writing.Length == 0)
         {
-            return await new HotRows(mode, server.ConnectionString, Writers, rows, seed).RunAsync(turn);
+            return await MeasureAsync(new HotRows(mode, server.ConnectionString, Writers, rows, seed), turn);
         }
 
-        WriterProcess[] writing =
-        [
-            .. Enumerable.Range(0, processes)
-                .Select(i => WriterProcess.Start(server.ConnectionString, mode, Writers / processes, rows, turn, seed + (100 * i))),
-        ];
-        try
+        await Task.WhenAll(writing.Select((process, i) => process.PrepareAsync(mode, Writers / writing.Length, rows, turn, seed + (100 * i))));
+        foreach (var process in writing)
         {
-            await Task.WhenAll(writing.Select(static process => process.ReadyAsync()));
-            foreach (var process in writing)
-            {
-                process.Begin();
-            }
+            process.Begin();
+        }
 
-            var written = await Task.WhenAll(writing.Select(static process => process.EndAsync()));
-            return new(
-                [.. written.SelectMany(static one => one.Latencies).Order()],
-                written.Sum(static one => one.InTime),
-                written.Sum(static one => one.Errors),
-                turn);
-        }
-        finally
-        {
-            foreach (var process in writing)
-            {
-                process.Dispose();
-            }
-        }
+        var written = await Task.WhenAll(writing.Select(process => process.EndAsync(turn)));
+        return HotRowsResult.Sum(written) with { Length = turn };
     }
 
     private static string Judge(int rows, HotRowsResult ours, HotRowsResult stock, HotRowsResult alone)

@@ -5,23 +5,33 @@ using Microsoft.EntityFrameworkCore;
 namespace DbRetry.Bench.Contention;
 
 /// <summary>Writers that read a row and write it back, SERIALIZABLE, each with a fresh context each time.</summary>
-internal sealed class HotRows(WriterMode mode, string connectionString, int writers, int rows, int seed)
+/// <remarks>What an earlier one has learnt about conflicts is not known to it. Where the mode wants it, the writers of several processes take turns.</remarks>
+internal sealed class HotRows(WriterMode mode, string connectionString, int writers, int rows, int seed, RowTurns? turns = null)
 {
     private readonly DbContextOptions<CounterContext> _options = mode.Options(connectionString);
 
     // One for each row, where the mode wants them.
     private readonly SemaphoreSlim[] _queues
-        = mode is WriterMode.PerfectQueue ? [.. Enumerable.Range(0, rows).Select(static _ => new SemaphoreSlim(1))] : [];
+        = mode is WriterMode.PerfectQueue && turns is null ? [.. Enumerable.Range(0, rows).Select(static _ => new SemaphoreSlim(1))] : [];
+
+    /// <summary>Does once what a context of these options needs only once, and opens the connections.</summary>
+    public async Task PrepareAsync()
+        => await Task.WhenAll(Enumerable.Range(0, writers).Select(async _ =>
+        {
+            await using var context = new CounterContext(_options);
+            await context.Counters.SingleAsync(static counter => counter.Id == CounterContext.Rows);
+        }));
 
     public async Task<HotRowsResult> RunAsync(TimeSpan length)
     {
         var started = Stopwatch.GetTimestamp();
-        var latencies = await Task.WhenAll(Enumerable.Range(0, writers).Select(writer => Task.Run(() => WriteAsync(new Random(seed + writer), started, length))));
+        var latencies = await Task.WhenAll(Enumerable.Range(0, writers).Select(writer => Task.Run(() => WriteAsync(writer, started, length))));
         return new([.. latencies.SelectMany(own => own.Latencies).Order()], latencies.Sum(own => own.InTime), latencies.Sum(own => own.Errors), length);
     }
 
-    private async Task<(List<TimeSpan> Latencies, int InTime, int Errors)> WriteAsync(Random random, long started, TimeSpan length)
+    private async Task<(List<TimeSpan> Latencies, int InTime, int Errors)> WriteAsync(int writer, long started, TimeSpan length)
     {
+        var random = new Random(seed + writer);
         var latencies = new List<TimeSpan>();
         var (inTime, errors) = (0, 0);
         while (Stopwatch.GetElapsedTime(started) < length)
@@ -30,7 +40,7 @@ internal sealed class HotRows(WriterMode mode, string connectionString, int writ
             var begun = Stopwatch.GetTimestamp();
             try
             {
-                await QueueAsync(id);
+                await QueueAsync(writer, id);
                 latencies.Add(Stopwatch.GetElapsedTime(begun));
                 inTime += Stopwatch.GetElapsedTime(started) < length ? 1 : 0;
             }
@@ -43,7 +53,7 @@ internal sealed class HotRows(WriterMode mode, string connectionString, int writ
         return (latencies, inTime, errors);
     }
 
-    private async Task QueueAsync(int id)
+    private async Task QueueAsync(int writer, int id)
     {
         if (mode is not WriterMode.PerfectQueue)
         {
@@ -51,14 +61,21 @@ internal sealed class HotRows(WriterMode mode, string connectionString, int writ
             return;
         }
 
-        await _queues[id - 1].WaitAsync();
+        await (turns?.WaitAsync(writer, id) ?? _queues[id - 1].WaitAsync());
         try
         {
             await IncrementAsync(id);
         }
         finally
         {
-            _queues[id - 1].Release();
+            if (turns is not null)
+            {
+                await turns.ReleaseAsync(writer);
+            }
+            else
+            {
+                _queues[id - 1].Release();
+            }
         }
     }
 

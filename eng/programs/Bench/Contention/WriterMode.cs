@@ -1,4 +1,6 @@
 using Microsoft.EntityFrameworkCore;
+using Microsoft.EntityFrameworkCore.Diagnostics;
+using Microsoft.Extensions.Caching.Memory;
 
 namespace DbRetry.Bench.Contention;
 
@@ -26,7 +28,10 @@ internal static class WriterModes
 
     public static DbContextOptions<CounterContext> Options(this WriterMode mode, string connectionString)
     {
-        var builder = new DbContextOptionsBuilder<CounterContext>();
+        // What was learnt about conflicts lives as long as EF's services, and contexts with another cache have services of their own.
+        var builder = new DbContextOptionsBuilder<CounterContext>()
+            .UseMemoryCache(new MemoryCache(new MemoryCacheOptions()))
+            .ConfigureWarnings(static warnings => warnings.Ignore(CoreEventId.ManyServiceProvidersCreatedWarning));
         _ = mode switch
         {
             WriterMode.Stock => builder.UseNpgsql(connectionString, static npgsql => npgsql.EnableRetryOnFailure()),
