@@ -50,6 +50,7 @@ public static class DbRetryServiceCollectionExtensions
         services.TryAddScoped<AttemptLog>();
         services.TryAddScoped<AnswerWatch>();
         services.TryAddScoped<SessionTargets>();
+        services.TryAddScoped<LaneLock>();
         services.TryAddScoped<AttemptRecorder>();
         services.TryAddScoped<TransactionReadings>();
         services.TryAddScoped<CommitGuard>();

@@ -15,7 +15,8 @@ namespace DbRetry.EFCore.Seams;
 /// Leans on Npgsql 10: NpgsqlConnection.Connector, NpgsqlConnector.TransactionStatus, State, PrependInternalMessage and _socket
 /// (src/Npgsql/NpgsqlConnection.cs, src/Npgsql/Internal/NpgsqlConnector.cs). Where <see cref="IsAvailable"/> is false, a COMMIT of a failed
 /// transaction is not noticed before it is sent, a cancelled COMMIT is waited for until it is answered, commands on a host that fell silent wait for
-/// their own timeout, every transaction asks for all of its identity, and savepoints take round trips of their own.
+/// their own timeout, every transaction asks for all of its identity, savepoints take round trips of their own, and units do not take turns with those
+/// of other processes.
 /// </remarks>
 internal static class ConnectorState
 {
@@ -23,7 +24,7 @@ internal static class ConnectorState
     private const byte InProgress = (byte)'T';
     private const byte Failed = (byte)'E';
 
-    // Npgsql's own: BEGIN is not sent yet.
+    // Npgsql's own: BEGIN goes along with the next command.
     private const byte Pending = byte.MaxValue;
 
     private static readonly Func<NpgsqlConnector, byte>? TransactionStatus = Find();
@@ -68,6 +69,10 @@ internal static class ConnectorState
         Encoding.UTF8.GetBytes(sql, message.AsSpan(5));
         return message;
     }
+
+    /// <summary>Whether the transaction has not begun on the server yet.</summary>
+    internal static bool IsTransactionPending(NpgsqlConnection connection)
+        => TransactionStatus is not null && Connector(connection) is { } connector && TransactionStatus(connector) == Pending;
 
     /// <summary>Whether something was sent and its answer is not there in full. Unlike <c>FullState</c> it may be asked by any thread at any time.</summary>
     internal static bool IsWaiting(NpgsqlConnection connection)

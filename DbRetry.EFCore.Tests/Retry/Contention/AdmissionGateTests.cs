@@ -218,6 +218,30 @@ public sealed class AdmissionGateTests
     }
 
     [TestMethod]
+    public async Task Whoever_takes_its_turn_among_other_processes_has_its_lane_to_itself()
+    {
+        var first = await BeginAsync(AdmissionRank.Newcomer, lane: 1);
+        Assert.IsTrue(first.NeedsLock);
+        var second = BeginAsync(AdmissionRank.Newcomer, lane: 1);
+        Assert.IsFalse(second.IsCompleted);
+        _gate.Leave(first with { Lock = LaneLockResult.Free }, conflict: false);
+        Assert.IsFalse((await second).IsBeside);
+    }
+
+    [TestMethod]
+    public async Task Once_it_was_found_free_often_enough_nobody_takes_a_turn_among_other_processes()
+    {
+        var taken = 0;
+        while (await BeginAsync(AdmissionRank.Newcomer, lane: taken) is { NeedsLock: true } pass)
+        {
+            _gate.Leave(pass with { Lock = LaneLockResult.Free }, conflict: false);
+            taken++;
+        }
+
+        Assert.AreEqual(16, taken);
+    }
+
+    [TestMethod]
     public void A_gate_stays_as_long_as_those_of_one_lane_would_lose_to_each_other()
     {
         TakeTurns();
@@ -231,6 +255,7 @@ public sealed class AdmissionGateTests
 
     private void TakeTurns()
     {
+        SuspectNobody();
         var first = _gate.EnterLane(_gate.Enter(AdmissionRank.Newcomer), AdmissionRank.Newcomer, 0);
         while (!_gate.IsQueueing)
         {
@@ -240,6 +265,11 @@ public sealed class AdmissionGateTests
         _gate.Leave(first, conflict: false);
         Assert.AreEqual(AdmissionWidth.Open, _gate.Width);
     }
+
+    // Other processes are out of the question where there are no locks.
+    private void SuspectNobody()
+        => _gate.Leave(
+            _gate.EnterLane(_gate.Enter(AdmissionRank.Newcomer), AdmissionRank.Newcomer, 0) with { Lock = LaneLockResult.Refused }, conflict: false);
 
     private async Task<AdmissionPass> BeginAsync(AdmissionRank rank, int lane)
         => await _gate.EnterLaneAsync(await EnterAsync(rank), rank, lane, Cancellation);

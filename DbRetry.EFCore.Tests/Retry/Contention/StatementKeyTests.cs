@@ -20,6 +20,13 @@ public sealed class StatementKeyTests
     }
 
     [TestMethod]
+    public void The_key_is_the_same_in_every_process()
+    {
+        using var command = new NpgsqlCommand(Text) { Parameters = { new("id", 17) } };
+        Assert.AreEqual(35290875, StatementKey.Of(command));
+    }
+
+    [TestMethod]
     public void Nothing_is_a_value_too()
     {
         using var one = new NpgsqlCommand(Text) { Parameters = { new("id", DBNull.Value) } };

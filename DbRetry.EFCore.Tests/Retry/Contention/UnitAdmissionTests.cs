@@ -170,6 +170,7 @@ public sealed class UnitAdmissionTests
     {
         var gate = _gates.Get(_kind);
         var lane = StatementKey.Of(statement);
+        gate.Leave(gate.EnterLane(gate.Enter(AdmissionRank.Newcomer), AdmissionRank.Newcomer, lane) with { Lock = LaneLockResult.Refused }, conflict: false);
         var first = gate.EnterLane(gate.Enter(AdmissionRank.Newcomer), AdmissionRank.Newcomer, lane);
         while (!gate.IsQueueing)
         {

@@ -107,7 +107,8 @@ internal sealed class AdmissionGate(TimeProvider time)
     {
         lock (_lock)
         {
-            _width.Ended(conflict ? AttemptEnd.Lost : pass.HasWaited ? AttemptEnd.Spared : AttemptEnd.Untroubled, _running);
+            var spared = pass.HasWaited || pass.Lock is LaneLockResult.Waited;
+            _width.Ended(conflict ? AttemptEnd.Lost : spared ? AttemptEnd.Spared : AttemptEnd.Untroubled, _running);
             _lanes.Leave(pass, conflict);
             _running--;
             _isAlone &= !pass.IsAlone;
@@ -160,9 +161,9 @@ internal sealed class AdmissionGate(TimeProvider time)
     {
         lock (_lock)
         {
-            if (pass.IsAlone || !_lanes.IsClosed(lane))
+            if (pass.IsAlone || !_lanes.IsClosed(lane, rank))
             {
-                pass = _lanes.Enter(pass, lane);
+                pass = _lanes.Enter(pass, lane, rank);
                 return null;
             }
 
@@ -230,6 +231,6 @@ internal sealed class AdmissionGate(TimeProvider time)
         _running++;
         _isAlone |= alone;
         var pass = new AdmissionPass(alone);
-        waiter.LetIn(waiter.Lane is { } lane ? _lanes.Enter(pass with { HasWaited = true }, lane) : pass);
+        waiter.LetIn(waiter.Lane is { } lane ? _lanes.Enter(pass with { HasWaited = true }, lane, waiter.Rank) : pass);
     }
 }

@@ -4,22 +4,25 @@ namespace DbRetry.EFCore.Retry.Contention;
 /// <remarks>Guarded by the lock of its <see cref="AdmissionGate"/>.</remarks>
 internal sealed class AdmissionLanes
 {
-    private readonly Dictionary<int, int> _running = [];
+    private readonly Dictionary<int, (int Running, int Entered, bool IsLocked)> _occupied = [];
     private readonly LaneRule _rule = new();
+    private readonly LaneLockRule _lockRule = new();
 
     /// <summary>Whether those of one lane go one after the other.</summary>
     internal bool TakeTurns => _rule.TakesTurns;
 
-    internal bool IsFree(int lane) => !_running.ContainsKey(lane);
+    internal bool IsFree(int lane) => !_occupied.ContainsKey(lane);
 
     /// <summary>Whether an attempt that is about to enter a lane must wait for it.</summary>
-    internal bool IsClosed(int lane) => !IsFree(lane) && _rule.Waits();
+    internal bool IsClosed(int lane, AdmissionRank rank)
+        => _occupied.TryGetValue(lane, out var occupied) && (occupied.IsLocked || _lockRule.Locks(lane, rank) || _rule.Waits());
 
-    internal AdmissionPass Enter(AdmissionPass pass, int lane)
+    internal AdmissionPass Enter(AdmissionPass pass, int lane, AdmissionRank rank)
     {
-        var before = _running.GetValueOrDefault(lane);
-        _running[lane] = before + 1;
-        return pass with { Lane = lane, IsBeside = before > 0 };
+        var (running, entered, isLocked) = _occupied.GetValueOrDefault(lane);
+        var locks = _lockRule.Locks(lane, rank);
+        _occupied[lane] = (running + 1, entered + 1, isLocked || locks);
+        return pass with { Lane = lane, IsBeside = running > 0, Entry = entered + 1, NeedsLock = locks };
     }
 
     internal void Leave(AdmissionPass pass, bool conflict)
@@ -29,18 +32,22 @@ internal sealed class AdmissionLanes
             return;
         }
 
-        if (_running[lane] == 1)
+        var (running, entered, isLocked) = _occupied[lane];
+        if (running == 1)
         {
-            _running.Remove(lane);
+            _occupied.Remove(lane);
         }
         else
         {
-            _running[lane]--;
+            _occupied[lane] = (running - 1, entered, isLocked);
         }
 
-        if (pass.IsBeside)
+        var hadCompany = pass.IsBeside || entered != pass.Entry;
+        if (pass.IsBeside && pass.Lock is LaneLockResult.NotTaken)
         {
             _rule.Ended(conflict);
         }
+
+        _lockRule.Ended(lane, pass.Lock, conflict, hadCompany);
     }
 }

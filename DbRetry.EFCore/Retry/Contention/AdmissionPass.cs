@@ -10,6 +10,15 @@ internal readonly record struct AdmissionPass(bool IsAlone)
     /// <summary>Whether somebody was in that lane already when it came.</summary>
     internal bool IsBeside { get; init; }
 
+    /// <summary>The how manieth it was to enter the lane since that was empty.</summary>
+    internal int Entry { get; init; }
+
     /// <summary>Whether it had to wait for the lane.</summary>
     internal bool HasWaited { get; init; }
+
+    /// <summary>Whether it has to take its turn among other processes too.</summary>
+    internal bool NeedsLock { get; init; }
+
+    /// <summary>How it took that turn.</summary>
+    internal LaneLockResult Lock { get; init; }
 }

@@ -51,21 +51,33 @@ internal sealed class UnitAdmission(AdmissionGates gates, UnitKind kind, RetrySe
     }
 
     /// <summary>A statement is about to be sent. The first one waits for its like: until then the transaction has not begun on the server.</summary>
-    internal void Send(DbCommand command)
+    /// <returns>The lane whose <see cref="LaneLock"/> it is to take; <see langword="null"/> for none.</returns>
+    internal int? Send(DbCommand command)
     {
         if (HasNoLane)
         {
-            _pass = _gate!.EnterLane(_pass!.Value, Rank, StatementKey.Of(command));
+            return InLane(_gate!.EnterLane(_pass!.Value, Rank, StatementKey.Of(command)));
         }
+
+        return null;
     }
 
     /// <inheritdoc cref="Send"/>
-    internal ValueTask SendAsync(DbCommand command, CancellationToken cancellationToken)
+    internal ValueTask<int?> SendAsync(DbCommand command, CancellationToken cancellationToken)
     {
-        return HasNoLane ? EnterLaneAsync() : ValueTask.CompletedTask;
+        return HasNoLane ? EnterLaneAsync() : default;
 
-        async ValueTask EnterLaneAsync()
-            => _pass = await _gate!.EnterLaneAsync(_pass!.Value, Rank, StatementKey.Of(command), cancellationToken).ConfigureAwait(false);
+        async ValueTask<int?> EnterLaneAsync()
+            => InLane(await _gate!.EnterLaneAsync(_pass!.Value, Rank, StatementKey.Of(command), cancellationToken).ConfigureAwait(false));
+    }
+
+    /// <summary>Says what became of the lock.</summary>
+    internal void Took(LaneLockResult taken)
+    {
+        if (_pass is { } pass)
+        {
+            _pass = pass with { Lock = taken };
+        }
     }
 
     /// <summary>The attempt is over, and its transaction with it.</summary>
@@ -107,5 +119,11 @@ internal sealed class UnitAdmission(AdmissionGates gates, UnitKind kind, RetrySe
         return Rank is AdmissionRank.Alone && gate.Age < last ? last - gate.Age
             : gate.IsQueueing ? TimeSpan.Zero
             : otherwise;
+    }
+
+    private int? InLane(AdmissionPass pass)
+    {
+        _pass = pass;
+        return pass.NeedsLock ? pass.Lane : null;
     }
 }

@@ -1,0 +1,76 @@
+using Npgsql;
+
+namespace DbRetry.EFCore.Retry.Contention;
+
+/// <summary>Learns which attempts have to take turns with those of other processes. Decides only; does not wait.</summary>
+/// <remarks>
+/// <para>
+/// Nobody can tell at first whether others than those of this process are in the way. So the units of a kind that began to lose take the lock until it was found free
+/// often enough, and as long as more than a fifth have to wait for it: those would have lost.
+/// </para>
+/// <para>
+/// Below that, one lane may be hot for all processes and the others not, and the lock is a round trip; so each lane has a counter of its own, or shares one with a
+/// few others. What an attempt lost to that had its lane to itself was somebody else's, and a loss is worth some of these round trips: so many are spent on that lane.
+/// </para>
+/// </remarks>
+internal sealed class LaneLockRule
+{
+    private const int Lanes = 1024;
+    private const int ForLoss = 5;
+    private const int ForWait = 4;
+    private const int Most = 16;
+
+    private readonly sbyte[] _lanes = new sbyte[Lanes];
+    private Tendency _suspicion = Tendency.Full(Most);
+    private bool _isRefused;
+
+    /// <summary>Whether an attempt in this lane takes the lock.</summary>
+    /// <param name="lane">The lane.</param>
+    /// <param name="rank">Whose last chance it is takes it in any case.</param>
+    internal bool Locks(int lane, AdmissionRank rank)
+        => !_isRefused && (rank is AdmissionRank.Alone || _suspicion.IsCertain || _lanes[Index(lane)] > 0);
+
+    /// <summary>Takes in how an attempt ended.</summary>
+    /// <param name="lane">Its lane.</param>
+    /// <param name="taken">What became of the lock.</param>
+    /// <param name="conflict">Whether it lost.</param>
+    /// <param name="hadCompany">Whether others of this process were in the lane.</param>
+    internal void Ended(int lane, LaneLockResult taken, bool conflict, bool hadCompany)
+    {
+        switch (taken)
+        {
+            case LaneLockResult.NotTaken when conflict:
+                Count(lane, !hadCompany || _suspicion.IsCertain ? ForLoss : 0);
+                break;
+            case LaneLockResult.Free or LaneLockResult.Waited:
+                Count(lane, taken is LaneLockResult.Waited ? ForWait : -1);
+                _suspicion.Note(taken is LaneLockResult.Waited, ForWait, Most);
+                break;
+            case LaneLockResult.TimedOut:
+                // Whoever holds it is stuck. Let the others pass.
+                _suspicion = default;
+                Count(lane, -Most);
+                break;
+            case LaneLockResult.Refused:
+                _isRefused = true;
+                break;
+        }
+    }
+
+    /// <summary>What a failure to take the lock means; <see langword="null"/> where it is the caller's to know of.</summary>
+    internal static LaneLockResult? Result(Exception exception)
+        => exception switch
+        {
+            PostgresException
+            {
+                SqlState: PostgresErrorCodes.LockNotAvailable or PostgresErrorCodes.QueryCanceled or PostgresErrorCodes.DeadlockDetected
+            } => LaneLockResult.TimedOut,
+            PostgresException => LaneLockResult.Refused,
+            NpgsqlException { InnerException: TimeoutException } => LaneLockResult.TimedOut,
+            _ => null,
+        };
+
+    private static int Index(int lane) => (int)((uint)lane % Lanes);
+
+    private void Count(int lane, int by) => _lanes[Index(lane)] = (sbyte)Math.Clamp(_lanes[Index(lane)] + by, 0, Most);
+}
