@@ -22,6 +22,9 @@ internal sealed partial class DbRetryTransaction
     // Whether the savepoint of the running save is there.
     private bool _isSaving;
 
+    // The savepoints that are sent along with BEGIN.
+    private List<string>? _begunWith;
+
     public override void CreateSavepoint(string name)
     {
         var start = DateTimeOffset.UtcNow;
@@ -146,6 +149,20 @@ internal sealed partial class DbRetryTransaction
         }
     }
 
+    /// <summary>Sends a savepoint along with the next command. The name must need no quotes, and the transaction must not have failed.</summary>
+    internal void SaveAlong(string name)
+    {
+        if (ConnectorState.IsTransactionPending(_connection))
+        {
+            (_begunWith ??= []).Add(name);
+        }
+
+        _transaction.Save(name);
+    }
+
+    /// <summary>The server has rolled the transaction back and begun it again, before anything but savepoints was sent in it.</summary>
+    internal void BeganAnew() => _begunWith?.ForEach(_transaction.Save);
+
     private bool CreateAlong(string name)
     {
         _isSaving = false;
@@ -154,7 +171,7 @@ internal sealed partial class DbRetryTransaction
             return false;
         }
 
-        _transaction.Save(name);
+        SaveAlong(name);
         _isSaving = true;
         return true;
     }
@@ -163,7 +180,13 @@ internal sealed partial class DbRetryTransaction
     {
         var isSaving = _isSaving;
         _isSaving = false;
-        return isSaving && name is SavepointOfSave && ConnectorState.SendAlong(_connection, ReleaseOfSave);
+        if (!isSaving || name is not SavepointOfSave || !ConnectorState.SendAlong(_connection, ReleaseOfSave))
+        {
+            return false;
+        }
+
+        _begunWith?.Remove(name);
+        return true;
     }
 
     [SuppressMessage("Security", "CA2100", Justification = "EF delimits the name.")]

@@ -1,6 +1,6 @@
+using DbRetry.EFCore.Commits;
 using Microsoft.EntityFrameworkCore.Infrastructure;
 using Microsoft.EntityFrameworkCore.Storage;
-using Npgsql;
 
 namespace DbRetry.EFCore.Transactions;
 
@@ -15,12 +15,11 @@ internal sealed class AdoptedTransaction : IScopeTransaction
     private readonly IDbContextTransaction _transaction;
     private readonly string _savepoint = $"dbretry_scope_{Interlocked.Increment(ref _last)}";
 
-    /// <remarks>Npgsql's own Save sends the savepoint along with the next command; EF's would cost a round trip.</remarks>
     internal AdoptedTransaction(DatabaseFacade database, IDbContextTransaction transaction)
     {
         _database = database;
         _transaction = transaction;
-        ((NpgsqlTransaction)transaction.GetDbTransaction()).Save(_savepoint);
+        ((DbRetryTransaction)transaction).SaveAlong(_savepoint);
     }
 
     public bool IsCurrent => ReferenceEquals(_database.CurrentTransaction, _transaction);

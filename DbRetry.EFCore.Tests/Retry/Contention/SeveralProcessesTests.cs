@@ -3,6 +3,7 @@ using DbRetry.EFCore.Retry.Contention;
 using DbRetry.EFCore.Tests.Support;
 using DbRetry.EFCore.Tests.Support.Cluster;
 using DbRetry.EFCore.Tests.Support.Faults;
+using DbRetry.EFCore.Tests.Transactions;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.DependencyInjection;
 using Npgsql;
@@ -170,6 +171,50 @@ public sealed class SeveralProcessesTests
         await Assert.ThrowsExactlyAsync<NotSupportedException>(
             () => Start(Process(Through(pooler, database.ConnectionString)), async, () => throw new NotSupportedException()));
         await NoLocksAsync(database);
+    }
+
+    [TestMethod]
+    [DataRow(false, null)]
+    [DataRow(true, null)]
+    [DataRow(false, "pg_try_advisory_lock(int, int)")]
+    [DataRow(true, "pg_try_advisory_lock(int, int)")]
+    public async Task A_unit_that_begins_with_a_save_in_an_adopting_scope_still_has_both_savepoints_behind_the_lock(bool async, string? refused)
+    {
+        await using var bed = await RetryBed.CreateAsync(Cancellation);
+        await using var role = await LimitedRole.CreateAsync(bed, refused is null ? [] : [refused], Cancellation);
+        await using var context = new CounterContext(Process(role.ConnectionString));
+        var attempts = 0;
+        await context.Database.CreateExecutionStrategy().RunAsync(async, AttemptAsync, Cancellation);
+
+        Assert.AreEqual(2, attempts);
+        Assert.AreEqual((0L, 1L), await bed.AppliedAsync());
+        Assert.HasCount(1, bed.Proxy.Messages.Where(static message => message.IsSql("pg_try_advisory_lock")));
+
+        async Task AttemptAsync()
+        {
+            context.ChangeTracker.Clear();
+            var transaction = await context.BeginAsync(async, IsolationLevel.Serializable);
+            try
+            {
+                if (++attempts == 1)
+                {
+                    await context.FailAsync(async, "40001");
+                }
+
+                var scope = await context.BeginScopeAsync(async);
+                context.Items.Add(new() { Name = "taken" });
+                await context.SaveAsync(async, Cancellation);
+                await scope.CompleteAsync(async);
+                await scope.EndAsync(async);
+                context.Items.Add(new() { Name = "taken" });
+                await Assert.ThrowsExactlyAsync<DbUpdateException>(() => context.SaveAsync(async, Cancellation), "It rolls back to its own savepoint.");
+                await transaction.CommitAsync(async);
+            }
+            finally
+            {
+                await transaction.EndAsync(async);
+            }
+        }
     }
 
     [TestMethod]

@@ -21,7 +21,7 @@ namespace DbRetry.EFCore.Retry.Contention;
 /// the pooler cannot pass the session on before, and where it cannot be seen to, the connection is ended.
 /// </para>
 /// </remarks>
-internal sealed class LaneLock(AnswerWatch watch, TimeProvider time)
+internal sealed class LaneLock(AttemptLog log, AnswerWatch watch, TimeProvider time)
 {
     /// <summary>The first of the two numbers of every lock, the second one being the lane: keeps them apart from the application's ("dbre").</summary>
     internal const int Space = 0x64627265;
@@ -137,6 +137,7 @@ internal sealed class LaneLock(AnswerWatch watch, TimeProvider time)
     private LaneLockResult Taken(object? wasFree, long since)
     {
         watch.Answered();
+        BeganAnew();
         if (wasFree is true)
         {
             return LaneLockResult.Free;
@@ -146,12 +147,13 @@ internal sealed class LaneLock(AnswerWatch watch, TimeProvider time)
         return LaneLockResult.Waited;
     }
 
-    private static void Release(NpgsqlConnection connection, NpgsqlTransaction transaction, int lane)
+    private void Release(NpgsqlConnection connection, NpgsqlTransaction transaction, int lane)
     {
         try
         {
             using var batch = Batch(connection, transaction, CleanUpLimit, new(BeginAnewSql), Release(lane), new(BeginAnewSql));
             batch.ExecuteNonQuery();
+            BeganAnew();
         }
         catch (Exception)
         {
@@ -160,7 +162,7 @@ internal sealed class LaneLock(AnswerWatch watch, TimeProvider time)
         }
     }
 
-    private static async Task ReleaseAsync(NpgsqlConnection connection, NpgsqlTransaction transaction, int lane)
+    private async Task ReleaseAsync(NpgsqlConnection connection, NpgsqlTransaction transaction, int lane)
     {
         try
         {
@@ -169,6 +171,8 @@ internal sealed class LaneLock(AnswerWatch watch, TimeProvider time)
             {
                 await batch.ExecuteNonQueryAsync(CancellationToken.None).ConfigureAwait(false);
             }
+
+            BeganAnew();
         }
         catch (Exception)
         {
@@ -176,6 +180,9 @@ internal sealed class LaneLock(AnswerWatch watch, TimeProvider time)
             throw;
         }
     }
+
+    // What was sent along with BEGIN ended with that transaction.
+    private void BeganAnew() => (log.Connection?.CurrentTransaction as DbRetryTransaction)?.BeganAnew();
 
     private static NpgsqlBatch Batch(NpgsqlConnection connection, NpgsqlTransaction transaction, TimeSpan limit, params ReadOnlySpan<NpgsqlBatchCommand> commands)
     {
