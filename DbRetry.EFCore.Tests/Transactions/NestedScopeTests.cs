@@ -194,6 +194,26 @@ public class NestedScopeTests
     }
 
     [TestMethod]
+    [DataRow(false)]
+    [DataRow(true)]
+    public async Task A_transaction_that_has_failed_is_not_adopted_and_can_still_be_rolled_back_to_a_savepoint(bool async)
+    {
+        await using var bed = await RetryBed.CreateAsync(Cancellation);
+        await using var context = bed.Context();
+        await using var transaction = await context.BeginAsync(async);
+        await context.IncrementAsync(async);
+        await transaction.CreateSavepointAsync("before", Cancellation);
+        await Assert.ThrowsExactlyAsync<PostgresException>(() => context.FailAsync(async, "22012"));
+
+        var refused = await Assert.ThrowsExactlyAsync<TransactionFailedException>(() => context.BeginScopeAsync(async));
+        Assert.IsInstanceOfType<PostgresException>(refused.InnerException);
+
+        await transaction.RollbackToSavepointAsync("before", Cancellation);
+        await transaction.CommitAsync(Cancellation);
+        Assert.AreEqual((1L, 0L), await bed.AppliedAsync());
+    }
+
+    [TestMethod]
     [DataRow(false, true)]
     [DataRow(true, true)]
     [DataRow(false, false)]

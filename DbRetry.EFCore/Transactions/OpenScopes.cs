@@ -1,6 +1,7 @@
 using System.Data;
 using DbRetry.EFCore.Hosts.Targets;
 using DbRetry.EFCore.Retry;
+using DbRetry.EFCore.Seams;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.EntityFrameworkCore.Infrastructure;
 using Microsoft.EntityFrameworkCore.Storage;
@@ -128,9 +129,15 @@ internal sealed class OpenScopes(ContextSettings settings, AttemptLog log, Sessi
 
     private void Adopt(IDbContextTransaction open)
     {
-        if (Database.GetDbConnection() is NpgsqlConnection connection && connection.IsGone())
+        var connection = (NpgsqlConnection)Database.GetDbConnection();
+        if (connection.IsGone())
         {
             throw TransactionLostException.BeforeCommit(log.Host, log.ConnectionLoss);
+        }
+
+        if (ConnectorState.IsTransactionFailed(connection))
+        {
+            throw new TransactionFailedException(log.FailureInTransaction);
         }
 
         var level = open.GetDbTransaction().IsolationLevel;
