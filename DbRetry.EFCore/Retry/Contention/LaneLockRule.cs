@@ -6,7 +6,7 @@ namespace DbRetry.EFCore.Retry.Contention;
 /// <remarks>
 /// <para>
 /// Nobody can tell at first whether others than those of this process are in the way. So the units of a kind that began to lose take the lock until it was found free
-/// often enough, and as long as more than a fifth have to wait for it: those would have lost.
+/// often enough, and as long as more than a ninth have to wait for it: those would have lost.
 /// </para>
 /// <para>
 /// Below that, one lane may be hot for all processes and the others not, and the lock is a round trip; so each lane has a counter of its own, or shares one with a
@@ -17,7 +17,7 @@ internal sealed class LaneLockRule
 {
     private const int Lanes = 1024;
     private const int ForLoss = 5;
-    private const int ForWait = 4;
+    private const int ForWait = 8;
     private const int Most = 16;
 
     private readonly sbyte[] _lanes = new sbyte[Lanes];
