@@ -51,6 +51,32 @@ public sealed class LaneRuleTests
         Assert.AreEqual(16 * (LaneRule.Trial - 1), waited);
     }
 
+    [TestMethod]
+    public void One_that_goes_on_all_the_same_and_loses_makes_the_next_ones_rarer_until_one_does_not_lose()
+    {
+        End(8, lost: 1);
+        foreach (var every in (int[])[64, 128, 256, 512, 1024, 1024])
+        {
+            Assert.AreEqual(every - 1, WaitUntilOneGoesOn());
+            _rule.Ended(conflict: true);
+        }
+
+        WaitUntilOneGoesOn();
+        _rule.Ended(conflict: false);
+        Assert.AreEqual(LaneRule.Trial - 1, WaitUntilOneGoesOn());
+    }
+
+    private int WaitUntilOneGoesOn()
+    {
+        var waited = 0;
+        while (_rule.Waits())
+        {
+            waited++;
+        }
+
+        return waited;
+    }
+
     private void End(int attempts, double lost)
     {
         for (var i = 0; i < attempts; i++)
