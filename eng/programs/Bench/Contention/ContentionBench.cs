@@ -17,7 +17,7 @@ internal sealed class ContentionBench(TimeSpan length, int processes, string onl
 
     private static readonly int[] RowCounts = [1, 4, 64, CounterContext.Rows];
 
-    // All ways take turns, so that what else the machine does falls on all of them.
+    // All ways take turns, forwards and backwards, so that what else the machine does, and what the tables grow by, falls on all of them.
     private const int Rounds = 2;
 
     private static readonly WriterMode[] Modes = [WriterMode.Stock, WriterMode.Racing, WriterMode.Queueing, WriterMode.PerfectQueue];
@@ -81,10 +81,41 @@ internal sealed class ContentionBench(TimeSpan length, int processes, string onl
             p99.Add($"{Label(rows)}", [.. Charted.Select(mode => ways[mode].Quantile(0.99).TotalMilliseconds)]);
         }
 
+        foreach (var (unit, rows) in new[] { (HotUnit.Transfer, 4), (HotUnit.Impatient, 1) })
+        {
+            if (processes == 1 && Label(rows, unit).Contains(only, StringComparison.Ordinal))
+            {
+                await MeasureLocksAsync(server, unit, rows);
+            }
+        }
+
         Console.WriteLine($"\n{_table}");
     }
 
-    private static string Label(int rows) => string.Create(CultureInfo.InvariantCulture, $"{rows:N0} row(s)");
+    private async Task MeasureLocksAsync(BenchServer server, HotUnit unit, int rows)
+    {
+        var alone = await MeasureAsync(new HotRows(WriterMode.Queueing, server.ConnectionString, 1, rows, seed: 0, unit: unit), length / Rounds);
+        var ways = Charted.ToDictionary(static mode => mode, static _ => new List<HotRowsResult>());
+        for (var round = 0; round < Rounds; round++)
+        {
+            foreach (var mode in round % 2 == 0 ? Charted : Charted.Reverse())
+            {
+                ways[mode].Add(
+                    await MeasureAsync(new HotRows(mode, server.ConnectionString, Writers, rows, seed: 1000 * round, unit: unit), length / Rounds));
+            }
+        }
+
+        Add($"{unit.Name()}one writer alone, {WriterMode.Queueing.Name()}", alone, alone, "");
+        var stock = HotRowsResult.Sum(ways[WriterMode.Stock]);
+        foreach (var (mode, parts) in ways)
+        {
+            var result = HotRowsResult.Sum(parts);
+            Add($"{Label(rows, unit)}, {mode.Name()}", result, alone, mode is WriterMode.Queueing ? JudgeLocks(result, stock) : "");
+        }
+    }
+
+    private static string Label(int rows, HotUnit unit = HotUnit.Increment)
+        => string.Create(CultureInfo.InvariantCulture, $"{unit.Name()}{rows:N0} row(s)");
 
     private static WriterMode[] Charted => [WriterMode.Stock, WriterMode.Racing, WriterMode.Queueing];
 
@@ -102,7 +133,7 @@ internal sealed class ContentionBench(TimeSpan length, int processes, string onl
         for (var round = 0; round < Rounds; round++)
         {
             alone.Add(await MeasureAsync(new HotRows(WriterMode.Queueing, server.ConnectionString, 1, 1, seed: round), length / Rounds));
-            foreach (var mode in Modes)
+            foreach (var mode in round % 2 == 0 ? Modes : Modes.Reverse())
             {
                 ways[mode].Add(await MeasureAsync(server, writing, mode, rows, length / Rounds, seed: 1000 * round));
             }
@@ -164,6 +195,13 @@ internal sealed class ContentionBench(TimeSpan length, int processes, string onl
             }
         }
     }
+
+    // Whoever loses here has waited for the server to say so, and there is no more to be had than that nobody has to wait long for it, or sees it.
+    private static string JudgeLocks(HotRowsResult ours, HotRowsResult stock)
+        => ours.Errors > 0 ? "callers saw errors"
+            : ours.PerSecond < stock.PerSecond ? $"{ours.PerSecond / stock.PerSecond:0.00} x stock, goal 1.00"
+            : ours.Quantile(1) > stock.Quantile(1) ? "slowest above stock's"
+            : "met";
 
     private void Add(string label, HotRowsResult result, HotRowsResult alone, string verdict)
     {

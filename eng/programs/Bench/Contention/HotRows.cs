@@ -1,14 +1,14 @@
-using System.Data;
 using System.Diagnostics;
 using Microsoft.EntityFrameworkCore;
 
 namespace DbRetry.Bench.Contention;
 
-/// <summary>Writers that read a row and write it back, SERIALIZABLE, each with a fresh context each time.</summary>
+/// <summary>Writers that want the same rows, each with a fresh context each time.</summary>
 /// <remarks>What an earlier one has learnt about conflicts is not known to it. Where the mode wants it, the writers of several processes take turns.</remarks>
-internal sealed class HotRows(WriterMode mode, string connectionString, int writers, int rows, int seed, RowTurns? turns = null)
+internal sealed class HotRows(
+    WriterMode mode, string connectionString, int writers, int rows, int seed, RowTurns? turns = null, HotUnit unit = HotUnit.Increment)
 {
-    private readonly DbContextOptions<CounterContext> _options = mode.Options(connectionString);
+    private readonly DbContextOptions<CounterContext> _options = mode.Options(unit.Settings(connectionString));
 
     // One for each row, where the mode wants them.
     private readonly SemaphoreSlim[] _queues
@@ -37,10 +37,11 @@ internal sealed class HotRows(WriterMode mode, string connectionString, int writ
         while (Stopwatch.GetElapsedTime(started) < length)
         {
             var id = random.Next(rows) + 1;
+            var other = ((id + random.Next(Math.Max(1, rows - 1))) % rows) + 1;
             var begun = Stopwatch.GetTimestamp();
             try
             {
-                await QueueAsync(writer, id);
+                await QueueAsync(writer, id, other);
                 latencies.Add(Stopwatch.GetElapsedTime(begun));
                 inTime += Stopwatch.GetElapsedTime(started) < length ? 1 : 0;
             }
@@ -53,18 +54,18 @@ internal sealed class HotRows(WriterMode mode, string connectionString, int writ
         return (latencies, inTime, errors);
     }
 
-    private async Task QueueAsync(int writer, int id)
+    private async Task QueueAsync(int writer, int id, int other)
     {
         if (mode is not WriterMode.PerfectQueue)
         {
-            await IncrementAsync(id);
+            await UnitAsync(id, other);
             return;
         }
 
         await (turns?.WaitAsync(writer, id) ?? _queues[id - 1].WaitAsync());
         try
         {
-            await IncrementAsync(id);
+            await UnitAsync(id, other);
         }
         finally
         {
@@ -79,18 +80,10 @@ internal sealed class HotRows(WriterMode mode, string connectionString, int writ
         }
     }
 
-    private async Task IncrementAsync(int id)
+    private async Task UnitAsync(int id, int other)
     {
         await using var context = new CounterContext(_options);
-        await context.Database.CreateExecutionStrategy().ExecuteAsync(async () =>
-        {
-            context.ChangeTracker.Clear();
-            await using var transaction = await context.Database.BeginTransactionAsync(IsolationLevel.Serializable);
-            var counter = await context.Counters.SingleAsync(counter => counter.Id == id);
-            counter.N++;
-            await context.SaveChangesAsync();
-            await transaction.CommitAsync();
-        });
+        await context.Database.CreateExecutionStrategy().ExecuteAsync(() => unit.RunAsync(context, id, other));
     }
 }
 

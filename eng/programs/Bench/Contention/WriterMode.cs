@@ -1,6 +1,7 @@
 using Microsoft.EntityFrameworkCore;
 using Microsoft.EntityFrameworkCore.Diagnostics;
 using Microsoft.Extensions.Caching.Memory;
+using Npgsql;
 
 namespace DbRetry.Bench.Contention;
 
@@ -34,9 +35,13 @@ internal static class WriterModes
             .ConfigureWarnings(static warnings => warnings.Ignore(CoreEventId.ManyServiceProvidersCreatedWarning));
         _ = mode switch
         {
-            WriterMode.Stock => builder.UseNpgsql(connectionString, static npgsql => npgsql.EnableRetryOnFailure()),
-            WriterMode.Racing or WriterMode.PerfectQueue => builder.UseNpgsql(connectionString).UseDbRetry(static options => options.QueueConflicts = false),
-            _ => builder.UseNpgsql(connectionString).UseDbRetry(),
+            WriterMode.Stock => builder.UseNpgsql(connectionString, static npgsql => npgsql.EnableRetryOnFailure([PostgresErrorCodes.LockNotAvailable])),
+            WriterMode.Racing or WriterMode.PerfectQueue => builder.UseNpgsql(connectionString).UseDbRetry(static options =>
+            {
+                options.RetriableSqlStates.Add(PostgresErrorCodes.LockNotAvailable);
+                options.QueueConflicts = false;
+            }),
+            _ => builder.UseNpgsql(connectionString).UseDbRetry(static options => options.RetriableSqlStates.Add(PostgresErrorCodes.LockNotAvailable)),
         };
         return builder.Options;
     }
