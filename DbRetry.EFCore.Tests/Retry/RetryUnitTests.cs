@@ -187,15 +187,16 @@ public class RetryUnitTests
     }
 
     [TestMethod]
-    [DataRow("conflict", true)]
-    [DataRow("40P01", true)]
-    [DataRow("55P03", true)]
-    [DataRow("55P04", false)]
-    public void A_lock_that_was_waited_for_in_vain_is_a_lost_conflict_where_that_is_retried(string failure, bool lost)
+    [DataRow("conflict", true, false)]
+    [DataRow("40P01", true, true)]
+    [DataRow("55P03", true, true)]
+    [DataRow("55P04", false, false)]
+    public void A_lock_that_was_waited_for_in_vain_is_a_lost_conflict_where_that_is_retried(string failure, bool lost, bool stalled)
     {
         var unit = Unit(options => options.RetriableSqlStates.UnionWith(["55P03", "55P04"]));
         Assert.AreEqual(AfterFailure.Retry, After(unit, failure, "InTransaction"));
         Assert.AreEqual(lost, unit.LostConflict);
+        Assert.AreEqual(stalled, unit.IsStalled);
         Assert.AreEqual(AfterFailure.Surface, After(Unit(), "55P03", "InTransaction"));
     }
 

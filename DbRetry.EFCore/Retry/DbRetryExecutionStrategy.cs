@@ -271,7 +271,7 @@ internal sealed class DbRetryExecutionStrategy(
         admission ??= unit.LostConflict ? Admission(state, operation) : null;
         if (admission is not null)
         {
-            admission.Leave(unit.LostConflict);
+            admission.Leave(unit.LostConflict, unit.IsStalled);
             admission.IsLastChance = unit.IsLastChance;
         }
 

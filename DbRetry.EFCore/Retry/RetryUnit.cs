@@ -71,6 +71,9 @@ internal sealed class RetryUnit(RetrySettings settings, AttemptLog log, TimeProv
     internal bool LostConflict
         => Failure is { Kind: FailureKind.Conflict } or { Kind: FailureKind.Declared, SqlState: PostgresErrorCodes.LockNotAvailable };
 
+    /// <summary>Whether the server found that conflict by letting it wait.</summary>
+    internal bool IsStalled => LostConflict && Failure.SqlState is PostgresErrorCodes.DeadlockDetected or PostgresErrorCodes.LockNotAvailable;
+
     /// <summary>Takes in how an attempt ended.</summary>
     internal void Judge(Exception exception)
     {

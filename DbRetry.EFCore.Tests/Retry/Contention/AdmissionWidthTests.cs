@@ -76,6 +76,20 @@ public sealed class AdmissionWidthTests
         Assert.AreEqual(1, _width.Current, "Pauses end before more are let in.");
     }
 
+    [TestMethod]
+    [DataRow(false, AdmissionWidth.Open)]
+    [DataRow(true, 1)]
+    public void A_loss_that_the_server_took_its_time_to_find_counts_for_several(bool stalled, int width)
+    {
+        for (var ended = 0; ended < 10 * AdmissionWidth.Window; ended++)
+        {
+            _width.Ended(
+                ended % 10 != 0 ? AttemptEnd.Untroubled : stalled ? AttemptEnd.Stalled : AttemptEnd.Lost, Math.Min(_width.Current, Writers));
+        }
+
+        Assert.AreEqual(width, _width.Current);
+    }
+
     private static double OneRow(int width) => width == 1 ? 0 : 1 - (1.0 / Math.Min(width, 2)) - 0.05 + (Math.Min(width, 4) * 0.01);
 
     // Losses are spread evenly, so that each window loses the share that it should.

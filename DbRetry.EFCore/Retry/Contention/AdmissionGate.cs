@@ -94,21 +94,21 @@ internal sealed class AdmissionGate(TimeProvider time)
         => Admit(ref pass, rank, lane, blocking: false) is { } waiter ? WaitAsync(waiter, cancellationToken) : new(pass);
 
     /// <summary>An attempt lost a conflict that had begun before there was this gate.</summary>
-    internal void Missed()
+    internal void Missed(bool stalled = false)
     {
         lock (_lock)
         {
-            _width.Ended(AttemptEnd.Lost, _running + 1);
+            _width.Ended(stalled ? AttemptEnd.Stalled : AttemptEnd.Lost, _running + 1);
         }
     }
 
     /// <summary>Ends an attempt that was let in.</summary>
-    internal void Leave(AdmissionPass pass, bool conflict)
+    internal void Leave(AdmissionPass pass, bool conflict, bool stalled = false)
     {
         lock (_lock)
         {
             var spared = pass.HasWaited || pass.Lock is LaneLockResult.Waited;
-            _width.Ended(conflict ? AttemptEnd.Lost : spared ? AttemptEnd.Spared : AttemptEnd.Untroubled, _running);
+            _width.Ended(stalled ? AttemptEnd.Stalled : conflict ? AttemptEnd.Lost : spared ? AttemptEnd.Spared : AttemptEnd.Untroubled, _running);
             _lanes.Leave(pass, conflict);
             _running--;
             _isAlone &= !pass.IsAlone;

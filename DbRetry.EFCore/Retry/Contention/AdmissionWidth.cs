@@ -10,6 +10,9 @@ internal enum AttemptEnd
 
     /// <summary>It lost a conflict.</summary>
     Lost,
+
+    /// <summary>It lost one that the server found by letting it wait for locks, while others waited for those that it held: a deadlock, a lock timeout.</summary>
+    Stalled,
 }
 
 /// <summary>How many attempts of one kind of unit may run at once, learnt from how many of them lose a conflict. Decides only; does not wait.</summary>
@@ -40,6 +43,9 @@ internal sealed class AdmissionWidth
 
     /// <summary>Pauses double this often at most.</summary>
     internal const int MostOverload = 16;
+
+    // Of attempts that merely lost. Few such losses are worth not to run side by side: eng/bench contention, deadlocks.
+    private const int Stall = 8;
 
     private const int CalmWindows = 8;
     private const int FirstPatience = 4;
@@ -81,7 +87,12 @@ internal sealed class AdmissionWidth
     internal void Ended(AttemptEnd end, int running)
     {
         _ended++;
-        _lost += end is AttemptEnd.Lost ? 1 : 0;
+        _lost += end switch
+        {
+            AttemptEnd.Lost => 1,
+            AttemptEnd.Stalled => Stall,
+            _ => 0,
+        };
         _spared += end is AttemptEnd.Spared ? 1 : 0;
         _most = Math.Max(_most, running);
 

@@ -81,20 +81,22 @@ internal sealed class UnitAdmission(AdmissionGates gates, UnitKind kind, RetrySe
     }
 
     /// <summary>The attempt is over, and its transaction with it.</summary>
-    internal void Leave(bool conflict)
+    /// <param name="conflict">Whether it lost a conflict.</param>
+    /// <param name="stalled">Whether others waited until the server found that out.</param>
+    internal void Leave(bool conflict, bool stalled = false)
     {
         _losses += conflict ? 1 : 0;
         if (_pass is { } pass)
         {
             _pass = null;
             Inside.Value = false;
-            _gate!.Leave(pass, conflict);
+            _gate!.Leave(pass, conflict, stalled);
             gates.RemoveIfCalm(kind, _gate);
         }
         else if (conflict && !Inside.Value)
         {
             _gate = gates.Get(kind);
-            _gate.Missed();
+            _gate.Missed(stalled);
         }
     }
 
