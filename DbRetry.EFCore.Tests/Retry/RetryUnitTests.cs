@@ -146,6 +146,7 @@ public class RetryUnitTests
         {
             options.MaxRetryCount = 100;
             options.RetryBudget = 2;
+            options.RetriableSqlStates.Add("55P03");
         });
         Assert.AreEqual(AfterFailure.Retry, After(unit, "loss", "InTransaction"));
         Assert.AreEqual(AfterFailure.Retry, After(unit, "loss", "InTransaction"));
@@ -153,6 +154,7 @@ public class RetryUnitTests
         Assert.Contains("RetryBudget of 2 for cluster budget:5432 is used up", unit.Error!.Message);
 
         Assert.AreEqual(AfterFailure.Retry, After(unit, "conflict", "InTransaction"));
+        Assert.AreEqual(AfterFailure.Retry, After(unit, "55P03", "InTransaction"));
         _time.Advance(TimeSpan.FromSeconds(5));
         Assert.AreEqual(AfterFailure.Retry, After(unit, "loss", "InTransaction"), "a tenth flows back each second");
     }
@@ -197,6 +199,7 @@ public class RetryUnitTests
         Assert.AreEqual(AfterFailure.Retry, After(unit, failure, "InTransaction"));
         Assert.AreEqual(lost, unit.LostConflict);
         Assert.AreEqual(stalled, unit.IsStalled);
+        Assert.AreEqual(lost ? 2.5 : 10, unit.Delay.TotalMilliseconds, "A lock is free again as soon as after a conflict.");
         Assert.AreEqual(AfterFailure.Surface, After(Unit(), "55P03", "InTransaction"));
     }
 

@@ -187,8 +187,8 @@ internal sealed class RetryUnit(RetrySettings settings, AttemptLog log, TimeProv
             return Throw(new RetriesExhaustedException(Story(WhyExhausted), exception));
         }
 
-        var retry = Failure.Kind is FailureKind.Conflict ? ++_conflicts : _exceptions.Count - _conflicts;
-        Delay = _remedy is ReadOnlyHostRemedy.ThePrimary || (retry == 1 && WaitsInOpen()) ? TimeSpan.Zero : RetryDelays.Next(settings, Failure.Kind, retry, random.NextDouble());
+        var retry = LostConflict ? ++_conflicts : _exceptions.Count - _conflicts;
+        Delay = _remedy is ReadOnlyHostRemedy.ThePrimary || (retry == 1 && WaitsInOpen()) ? TimeSpan.Zero : RetryDelays.Next(settings, LostConflict ? FailureKind.Conflict : Failure.Kind, retry, random.NextDouble());
         return AfterFailure.Retry;
     }
 
@@ -221,7 +221,7 @@ internal sealed class RetryUnit(RetrySettings settings, AttemptLog log, TimeProv
             return $"FailoverTimeout is {settings.FailoverTimeout.TotalSeconds:0.###} s";
         }
 
-        if (Failure.Kind is FailureKind.Conflict || log.Host is not { } host || host.Route.Cluster.TryTakeRetry(settings.RetryBudget, time))
+        if (LostConflict || log.Host is not { } host || host.Route.Cluster.TryTakeRetry(settings.RetryBudget, time))
         {
             return null;
         }
