@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Net;
 using System.Net.Sockets;
 
@@ -12,6 +13,9 @@ internal sealed class PortReservation : IDisposable
     private const int First = 20_000;
     private const int Count = 12_000;
 
+    // A process knows a cluster by its address for as long as it lives, and that one there was promoted: another server there would be taken for the old primary.
+    private static readonly ConcurrentDictionary<int, bool> Taken = new();
+
     private readonly FileStream _lock;
 
     private PortReservation(int port, FileStream held)
@@ -25,9 +29,13 @@ internal sealed class PortReservation : IDisposable
     public static PortReservation Take()
     {
         var start = Random.Shared.Next(Count);
-        for (var i = 0; i < Count; i++)
+        for (var i = 0; i < 2 * Count; i++)
         {
             var port = First + ((start + i) % Count);
+            if (!Taken.TryAdd(port, true) && i < Count)
+            {
+                continue;
+            }
             if (ClusterRoot.TryLock($"ports/{port}") is not { } held)
             {
                 continue;
