@@ -41,8 +41,7 @@ internal sealed partial class DbRetryTransaction
         }
         catch (Exception exception)
         {
-            Logger.TransactionError(Connection, _transaction, TransactionId, "CreateSavepoint", exception, start, Stopwatch.GetElapsedTime(stopwatch));
-            _recorder.TransactionFailed(exception);
+            Failed("CreateSavepoint", exception, start, stopwatch);
             throw;
         }
     }
@@ -65,10 +64,7 @@ internal sealed partial class DbRetryTransaction
         }
         catch (Exception exception)
         {
-            await Logger.TransactionErrorAsync(
-                Connection, _transaction, TransactionId, "CreateSavepoint", exception, start, Stopwatch.GetElapsedTime(stopwatch), cancellationToken)
-                .ConfigureAwait(false);
-            _recorder.TransactionFailed(exception);
+            await FailedAsync("CreateSavepoint", exception, start, stopwatch, cancellationToken).ConfigureAwait(false);
             throw;
         }
     }
@@ -117,8 +113,7 @@ internal sealed partial class DbRetryTransaction
         }
         catch (Exception exception)
         {
-            Logger.TransactionError(Connection, _transaction, TransactionId, "ReleaseSavepoint", exception, start, Stopwatch.GetElapsedTime(stopwatch));
-            _recorder.TransactionFailed(exception);
+            Failed("ReleaseSavepoint", exception, start, stopwatch);
             throw;
         }
     }
@@ -141,10 +136,7 @@ internal sealed partial class DbRetryTransaction
         }
         catch (Exception exception)
         {
-            await Logger.TransactionErrorAsync(
-                Connection, _transaction, TransactionId, "ReleaseSavepoint", exception, start, Stopwatch.GetElapsedTime(stopwatch), cancellationToken)
-                .ConfigureAwait(false);
-            _recorder.TransactionFailed(exception);
+            await FailedAsync("ReleaseSavepoint", exception, start, stopwatch, cancellationToken).ConfigureAwait(false);
             throw;
         }
     }

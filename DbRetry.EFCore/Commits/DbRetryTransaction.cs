@@ -67,8 +67,7 @@ internal sealed partial class DbRetryTransaction : RelationalTransaction
         }
         catch (Exception exception)
         {
-            Logger.TransactionError(Connection, _transaction, TransactionId, "Commit", exception, start, Stopwatch.GetElapsedTime(stopwatch));
-            _recorder.TransactionFailed(exception);
+            Failed("Commit", exception, start, stopwatch);
             throw;
         }
 
@@ -100,10 +99,7 @@ internal sealed partial class DbRetryTransaction : RelationalTransaction
         }
         catch (Exception exception)
         {
-            await Logger.TransactionErrorAsync(
-                Connection, _transaction, TransactionId, "Commit", exception, start, Stopwatch.GetElapsedTime(stopwatch), cancellationToken)
-                .ConfigureAwait(false);
-            _recorder.TransactionFailed(exception);
+            await FailedAsync("Commit", exception, start, stopwatch, cancellationToken).ConfigureAwait(false);
             throw;
         }
 
@@ -134,6 +130,20 @@ internal sealed partial class DbRetryTransaction : RelationalTransaction
         {
             throw;
         }
+    }
+
+    private void Failed(string action, Exception exception, DateTimeOffset start, long stopwatch)
+    {
+        Logger.TransactionError(Connection, _transaction, TransactionId, action, exception, start, Stopwatch.GetElapsedTime(stopwatch));
+        _recorder.TransactionFailed(exception);
+    }
+
+    private async Task FailedAsync(string action, Exception exception, DateTimeOffset start, long stopwatch, CancellationToken cancellationToken)
+    {
+        await Logger.TransactionErrorAsync(
+            Connection, _transaction, TransactionId, action, exception, start, Stopwatch.GetElapsedTime(stopwatch), cancellationToken)
+            .ConfigureAwait(false);
+        _recorder.TransactionFailed(exception);
     }
 
     private bool Note(Exception exception)
