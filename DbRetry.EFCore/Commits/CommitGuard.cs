@@ -33,7 +33,7 @@ internal sealed class CommitGuard(
     /// </exception>
     internal void Commit(NpgsqlConnection connection, DbTransaction transaction)
     {
-        ThrowIfOver(connection);
+        log.ThrowIfOver(connection);
         var proof = Prepare(connection);
         log.Enter(AttemptPhase.Committing);
         watch.Sent(connection);
@@ -65,7 +65,7 @@ internal sealed class CommitGuard(
     /// <exception cref="OperationCanceledException">The caller cancelled, and the transaction is not committed.</exception>
     internal async Task CommitAsync(NpgsqlConnection connection, DbTransaction transaction, CancellationToken cancellationToken)
     {
-        ThrowIfOver(connection);
+        log.ThrowIfOver(connection);
         var proof = await PrepareAsync(connection, cancellationToken).ConfigureAwait(false);
         cancellationToken.ThrowIfCancellationRequested();
         log.Enter(AttemptPhase.Committing);
@@ -139,20 +139,6 @@ internal sealed class CommitGuard(
             {
                 return new(CommitVerdict.Unknown, "the caller cancelled before a host answered");
             }
-        }
-    }
-
-    // A connection that was lost before COMMIT left no doubt: the server rolls back what it was never asked to commit.
-    private void ThrowIfOver(NpgsqlConnection connection)
-    {
-        if (connection.IsGone())
-        {
-            throw TransactionLostException.BeforeCommit(log.Host, log.ConnectionLoss);
-        }
-
-        if (ConnectorState.IsTransactionFailed(connection))
-        {
-            throw new TransactionFailedException(log.FailureInTransaction);
         }
     }
 

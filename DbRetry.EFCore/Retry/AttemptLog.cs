@@ -3,6 +3,7 @@ using DbRetry.EFCore.Hosts;
 using DbRetry.EFCore.Retry.Contention;
 using DbRetry.EFCore.Retry.Fencing;
 using DbRetry.EFCore.Retry.Reporting;
+using DbRetry.EFCore.Seams;
 using Microsoft.EntityFrameworkCore.Diagnostics;
 using Microsoft.EntityFrameworkCore.Infrastructure;
 using Microsoft.EntityFrameworkCore.Storage;
@@ -220,6 +221,22 @@ internal sealed class AttemptLog : IResettableService
         if (connection.IsGone())
         {
             Lost(connection, exception);
+        }
+    }
+
+    /// <summary>A transaction can neither be committed nor be taken part in once its connection is lost or a statement in it has failed.</summary>
+    /// <exception cref="TransactionLostException">Its connection was lost before COMMIT. That leaves no doubt: the server rolls back what it was never asked to commit.</exception>
+    /// <exception cref="TransactionFailedException">A statement in it failed.</exception>
+    internal void ThrowIfOver(NpgsqlConnection connection)
+    {
+        if (connection.IsGone())
+        {
+            throw TransactionLostException.BeforeCommit(Host, ConnectionLoss);
+        }
+
+        if (ConnectorState.IsTransactionFailed(connection))
+        {
+            throw new TransactionFailedException(FailureInTransaction);
         }
     }
 

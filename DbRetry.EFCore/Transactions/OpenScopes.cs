@@ -1,7 +1,6 @@
 using System.Data;
 using DbRetry.EFCore.Hosts.Targets;
 using DbRetry.EFCore.Retry;
-using DbRetry.EFCore.Seams;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.EntityFrameworkCore.Infrastructure;
 using Microsoft.EntityFrameworkCore.Storage;
@@ -129,17 +128,7 @@ internal sealed class OpenScopes(ContextSettings settings, AttemptLog log, Sessi
 
     private void Adopt(IDbContextTransaction open)
     {
-        var connection = (NpgsqlConnection)Database.GetDbConnection();
-        if (connection.IsGone())
-        {
-            throw TransactionLostException.BeforeCommit(log.Host, log.ConnectionLoss);
-        }
-
-        if (ConnectorState.IsTransactionFailed(connection))
-        {
-            throw new TransactionFailedException(log.FailureInTransaction);
-        }
-
+        log.ThrowIfOver((NpgsqlConnection)Database.GetDbConnection());
         var level = open.GetDbTransaction().IsolationLevel;
         _transaction = new AdoptedTransaction(Database, open);
         _chain = new ScopeChain(level, TransactionScopeMode.ReadWrite);
