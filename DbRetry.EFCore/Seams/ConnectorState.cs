@@ -36,15 +36,11 @@ internal static class ConnectorState
     internal static bool IsAvailable => TransactionStatus is not null && State is not null && CanPrepend;
 
     /// <summary>Whether the server has said that the transaction has failed, so that COMMIT would roll it back without an error.</summary>
-    internal static bool IsTransactionFailed(NpgsqlConnection connection)
-        => TransactionStatus is not null && Connector(connection) is { } connector && TransactionStatus(connector) == Failed;
+    internal static bool IsTransactionFailed(NpgsqlConnection connection) => Status(connection) == Failed;
 
     /// <summary>Whether statements may be sent along with the next one: a transaction is open that has not failed, and nobody uses the connection.</summary>
     internal static bool MaySendAlong(NpgsqlConnection connection)
-        => IsAvailable
-            && connection.FullState is ConnectionState.Open
-            && Connector(connection) is { } connector
-            && TransactionStatus!(connector) is InProgress or Pending;
+        => IsAvailable && connection.FullState is ConnectionState.Open && Status(connection) is InProgress or Pending;
 
     /// <summary>Sends a statement that cannot fail along with the next one.</summary>
     /// <returns>Whether it could: not where Npgsql may use the connection by itself at any time (<c>Keepalive</c>).</returns>
@@ -71,8 +67,7 @@ internal static class ConnectorState
     }
 
     /// <summary>Whether the transaction has not begun on the server yet.</summary>
-    internal static bool IsTransactionPending(NpgsqlConnection connection)
-        => TransactionStatus is not null && Connector(connection) is { } connector && TransactionStatus(connector) == Pending;
+    internal static bool IsTransactionPending(NpgsqlConnection connection) => Status(connection) == Pending;
 
     /// <summary>Whether something was sent and its answer is not there in full. Unlike <c>FullState</c> it may be asked by any thread at any time.</summary>
     internal static bool IsWaiting(NpgsqlConnection connection)
@@ -135,6 +130,9 @@ internal static class ConnectorState
             return null;
         }
     }
+
+    private static byte? Status(NpgsqlConnection connection)
+        => TransactionStatus is not null && Connector(connection) is { } connector ? TransactionStatus(connector) : null;
 
     [UnsafeAccessor(UnsafeAccessorKind.Method, Name = "get_Connector")]
     private static extern NpgsqlConnector? Connector(NpgsqlConnection connection);
