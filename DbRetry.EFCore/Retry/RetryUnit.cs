@@ -188,7 +188,9 @@ internal sealed class RetryUnit(RetrySettings settings, AttemptLog log, TimeProv
         }
 
         var retry = LostConflict ? ++_conflicts : _exceptions.Count - _conflicts;
-        Delay = _remedy is ReadOnlyHostRemedy.ThePrimary || (retry == 1 && WaitsInOpen()) ? TimeSpan.Zero : RetryDelays.Next(settings, LostConflict ? FailureKind.Conflict : Failure.Kind, retry, random.NextDouble());
+        Delay = _remedy is ReadOnlyHostRemedy.ThePrimary || (retry == 1 && WaitsInOpen())
+            ? TimeSpan.Zero
+            : RetryDelays.Next(settings, LostConflict ? FailureKind.Conflict : Failure.Kind, retry, random.NextDouble());
         return AfterFailure.Retry;
     }
 

@@ -51,20 +51,21 @@ internal sealed class LaneLock(AttemptLog log, AnswerWatch watch, TimeProvider t
     /// <summary>Waits for the lock in front of a transaction's first statement.</summary>
     internal LaneLockResult Take(DbCommand command, int lane)
     {
-        if (!MayTake(command, out var transaction, out var connection))
+        if (!MayTake(command))
         {
             return LaneLockResult.Refused;
         }
 
+        var connection = (NpgsqlConnection)command.Connection!;
         var since = Begin(connection);
         try
         {
-            using var batch = Batch(connection, transaction, AdmissionGate.LongestWait, Wait(lane), new(BeginAnewSql), Keep(lane));
+            using var batch = Batch(connection, AdmissionGate.LongestWait, Wait(lane), new(BeginAnewSql), Keep(lane));
             return Taken(batch.ExecuteScalar(), since);
         }
         catch (Exception exception) when (!connection.IsGone())
         {
-            Release(connection, transaction, lane);
+            Release(connection, lane);
             if (LaneLockRule.Result(exception) is { } result)
             {
                 return result;
@@ -81,15 +82,16 @@ internal sealed class LaneLock(AttemptLog log, AnswerWatch watch, TimeProvider t
     /// <inheritdoc cref="Take"/>
     internal async ValueTask<LaneLockResult> TakeAsync(DbCommand command, int lane, CancellationToken cancellationToken)
     {
-        if (!MayTake(command, out var transaction, out var connection))
+        if (!MayTake(command))
         {
             return LaneLockResult.Refused;
         }
 
+        var connection = (NpgsqlConnection)command.Connection!;
         var since = Begin(connection);
         try
         {
-            var batch = Batch(connection, transaction, AdmissionGate.LongestWait, Wait(lane), new(BeginAnewSql), Keep(lane));
+            var batch = Batch(connection, AdmissionGate.LongestWait, Wait(lane), new(BeginAnewSql), Keep(lane));
             await using (batch.ConfigureAwait(false))
             {
                 return Taken(await batch.ExecuteScalarAsync(cancellationToken).ConfigureAwait(false), since);
@@ -97,7 +99,7 @@ internal sealed class LaneLock(AttemptLog log, AnswerWatch watch, TimeProvider t
         }
         catch (Exception exception) when (!connection.IsGone())
         {
-            await ReleaseAsync(connection, transaction, lane).ConfigureAwait(false);
+            await ReleaseAsync(connection, lane).ConfigureAwait(false);
             if (LaneLockRule.Result(exception) is { } result)
             {
                 return result;
@@ -112,20 +114,11 @@ internal sealed class LaneLock(AttemptLog log, AnswerWatch watch, TimeProvider t
     }
 
     // A standby has locks of its own, and conflicts that none of them avoids.
-    private static bool MayTake(DbCommand command, out NpgsqlTransaction transaction, out NpgsqlConnection connection)
-    {
-        (transaction, connection) = (null!, null!);
-        if (command is not NpgsqlCommand { Transaction: { } begun, Connection: { } open }
-            || !ConnectorState.IsTransactionPending(open)
-            || !TransactionQueries.KnowsStatus(open)
-            || HostRoles.Reported(open) is HostRole.Standby)
-        {
-            return false;
-        }
-
-        (transaction, connection) = (begun, open);
-        return true;
-    }
+    private static bool MayTake(DbCommand command)
+        => command is NpgsqlCommand { Transaction: not null, Connection: { } connection }
+            && ConnectorState.IsTransactionPending(connection)
+            && TransactionQueries.KnowsStatus(connection)
+            && HostRoles.Reported(connection) is not HostRole.Standby;
 
     private long Begin(NpgsqlConnection connection)
     {
@@ -147,11 +140,11 @@ internal sealed class LaneLock(AttemptLog log, AnswerWatch watch, TimeProvider t
         return LaneLockResult.Waited;
     }
 
-    private void Release(NpgsqlConnection connection, NpgsqlTransaction transaction, int lane)
+    private void Release(NpgsqlConnection connection, int lane)
     {
         try
         {
-            using var batch = Batch(connection, transaction, CleanUpLimit, new(BeginAnewSql), Release(lane), new(BeginAnewSql));
+            using var batch = Batch(connection, CleanUpLimit, new(BeginAnewSql), Release(lane), new(BeginAnewSql));
             batch.ExecuteNonQuery();
             BeganAnew();
         }
@@ -162,11 +155,11 @@ internal sealed class LaneLock(AttemptLog log, AnswerWatch watch, TimeProvider t
         }
     }
 
-    private async Task ReleaseAsync(NpgsqlConnection connection, NpgsqlTransaction transaction, int lane)
+    private async Task ReleaseAsync(NpgsqlConnection connection, int lane)
     {
         try
         {
-            var batch = Batch(connection, transaction, CleanUpLimit, new(BeginAnewSql), Release(lane), new(BeginAnewSql));
+            var batch = Batch(connection, CleanUpLimit, new(BeginAnewSql), Release(lane), new(BeginAnewSql));
             await using (batch.ConfigureAwait(false))
             {
                 await batch.ExecuteNonQueryAsync(CancellationToken.None).ConfigureAwait(false);
@@ -184,10 +177,10 @@ internal sealed class LaneLock(AttemptLog log, AnswerWatch watch, TimeProvider t
     // What was sent along with BEGIN ended with that transaction.
     private void BeganAnew() => (log.Connection?.CurrentTransaction as DbRetryTransaction)?.BeganAnew();
 
-    private static NpgsqlBatch Batch(NpgsqlConnection connection, NpgsqlTransaction transaction, TimeSpan limit, params ReadOnlySpan<NpgsqlBatchCommand> commands)
+    private static NpgsqlBatch Batch(NpgsqlConnection connection, TimeSpan limit, params ReadOnlySpan<NpgsqlBatchCommand> commands)
     {
         // The server's own limit comes first.
-        var batch = new NpgsqlBatch(connection, transaction) { Timeout = (int)(limit + CleanUpLimit).TotalSeconds };
+        var batch = new NpgsqlBatch(connection) { Timeout = (int)(limit + CleanUpLimit).TotalSeconds };
         foreach (var command in commands)
         {
             batch.BatchCommands.Add(command);

@@ -7,10 +7,10 @@ namespace DbRetry.EFCore.Retry.Contention;
 /// </remarks>
 internal sealed class LaneRule
 {
-    /// <summary>One of so many that should wait for its like goes on all the same, ...</summary>
+    /// <summary>One of so many that should wait for its like goes on all the same, at first and as long as those do not lose.</summary>
     internal const int Trial = 64;
 
-    /// <summary>... and half as many after each that lost, and so on down to one of so many.</summary>
+    /// <summary>Each of them that loses halves their share, down to one of so many.</summary>
     internal const int RarestTrial = 1024;
 
     private const int Certain = 16;
