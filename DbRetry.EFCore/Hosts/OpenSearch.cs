@@ -40,9 +40,9 @@ internal sealed class OpenSearch(HostRoute route, TargetSession target, RetrySet
     private long _triedAt;
     private int _steady = NoHost;
     private bool _started;
-    private LongWay? _detour;
+    private OpenDetour? _detour;
 
-    private LongWay Detour => _detour ??= new();
+    private OpenDetour Detour => _detour ??= new();
 
     /// <summary>The host to connect to, as an index into the cluster.</summary>
     internal int Host { get; private set; }
@@ -335,40 +335,4 @@ internal sealed class OpenSearch(HostRoute route, TargetSession target, RetrySet
         => route.Cluster.Hosts.Length == 1 && Detour.Failures[0].Error is { } only
             ? only
             : new NoSuitableHostException(target, [.. Detour.Failures.Values]);
-
-    /// <summary>What a search needs only if its first host is not the one.</summary>
-    private sealed class LongWay
-    {
-        internal SortedDictionary<int, HostFailure> Failures { get; } = [];
-
-        internal long? FirstFailureAt { get; set; }
-
-        internal Exception? Permanent { get; set; }
-
-        internal Exception? Missing { get; set; }
-
-        internal int MissingOn { get; set; }
-
-        internal int[] Pass { get; set; } = [];
-
-        internal int NextInPass { get; set; }
-
-        internal int? Acceptable { get; set; }
-
-        internal bool Settles { get; set; }
-
-        internal bool Again { get; set; }
-
-        internal bool HasWaited { get; set; }
-
-        internal int Waits { get; set; }
-
-        internal long? WaitingSince { get; set; }
-
-        internal TimeSpan Delay { get; set; }
-
-        internal TimeSpan Rest { get; set; }
-
-        internal Exception? Error { get; set; }
-    }
 }
