@@ -21,7 +21,7 @@ public sealed class PgBouncerTests
     {
         await using var bed = await RetryBed.CreateAsync(Cancellation);
         await using var pooler = await PgBouncer.StartAsync(bed.Proxy.Port, Cancellation);
-        await using var connection = new NpgsqlConnection(Through(pooler, bed));
+        await using var connection = new NpgsqlConnection(PgBouncer.Through(pooler, bed.Database.ConnectionString));
         await connection.OpenAsync(Cancellation);
         await using var transaction = await connection.BeginTransactionAsync(Cancellation);
         await connection.ExecuteAsync("update counters set n = n + 1", Cancellation);
@@ -49,7 +49,7 @@ public sealed class PgBouncerTests
         await using var bed = await RetryBed.CreateAsync(Cancellation);
         await using var pooler = await PgBouncer.StartAsync(bed.Proxy.Port, Cancellation);
         var builder = new DbContextOptionsBuilder<CounterContext>();
-        builder.UseNpgsql(Through(pooler, bed)).UseDbRetry(RetryBed.Quick).UseDbRetry(options => options.CommitVerification = verification);
+        builder.UseNpgsql(PgBouncer.Through(pooler, bed.Database.ConnectionString)).UseDbRetry(RetryBed.Quick).UseDbRetry(options => options.CommitVerification = verification);
         await using var context = new CounterContext(builder.Options);
         await context.Counters.CountAsync(async); // Witness makes its table with the first commit; that is not what is cut.
         await context.SqlAsync(async, "update counters set n = 0");
@@ -76,7 +76,7 @@ public sealed class PgBouncerTests
         await using var bed = await RetryBed.CreateAsync(Cancellation);
         await using var pooler = await PgBouncer.StartAsync(bed.Proxy.Port, Cancellation);
         var builder = new DbContextOptionsBuilder<CounterContext>();
-        builder.UseNpgsql(Through(pooler, bed)).UseDbRetry(RetryBed.Quick);
+        builder.UseNpgsql(PgBouncer.Through(pooler, bed.Database.ConnectionString)).UseDbRetry(RetryBed.Quick);
         await using var context = new CounterContext(builder.Options);
         var unit = SweepOperation.All.Single(operation => operation.Name == "unit with two saves");
 
@@ -93,14 +93,4 @@ public sealed class PgBouncerTests
 
     private static FaultPoint LostServer(bool committed)
         => FaultPoint.AtCommit(committed ? FaultMoment.AfterProcessed : FaultMoment.BeforeForward, FaultAction.Cut);
-
-    // What Npgsql's documentation advises for a pooler: no pool of its own that resets sessions that are not its own.
-    private static string Through(LocalProgram pooler, RetryBed bed)
-        => new NpgsqlConnectionStringBuilder(bed.Database.ConnectionString)
-        {
-            Host = "127.0.0.1",
-            Port = pooler.Port,
-            Pooling = false,
-            NoResetOnClose = true,
-        }.ConnectionString;
 }

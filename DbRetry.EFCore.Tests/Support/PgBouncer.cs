@@ -1,3 +1,5 @@
+using Npgsql;
+
 namespace DbRetry.EFCore.Tests.Support;
 
 /// <summary>A PgBouncer of its own on a loopback port, with transaction pooling, in front of one server.</summary>
@@ -25,4 +27,8 @@ internal static class PgBouncer
                 ignore_startup_parameters = extra_float_digits
                 """,
             cancellationToken);
+
+    /// <summary>What Npgsql's documentation advises for a pooler: no pool of its own that resets sessions that are not its own.</summary>
+    public static string Through(LocalProgram pooler, string connectionString)
+        => new NpgsqlConnectionStringBuilder(connectionString) { Host = "127.0.0.1", Port = pooler.Port, Pooling = false, NoResetOnClose = true }.ConnectionString;
 }

@@ -3,7 +3,7 @@ using DbRetry.EFCore.Hosts;
 using DbRetry.EFCore.Tests.Retry;
 using DbRetry.EFCore.Tests.Support;
 using DbRetry.EFCore.Tests.Support.Cluster;
-using Microsoft.EntityFrameworkCore;
+using DbRetry.EFCore.Tests.Transactions;
 using Npgsql;
 
 namespace DbRetry.EFCore.Tests.Hosts.Probing;
@@ -27,7 +27,7 @@ public sealed class LookAheadTests
         var cluster = ClusterRegistry.Get(bed.Nodes.Select(node => new HostEndpoint("127.0.0.1", node.Port)));
         var attempts = 0;
 
-        await UnitAsync(context, async, async () =>
+        await context.UnitAsync(async, async () =>
         {
             if (++attempts == 1)
             {
@@ -57,17 +57,5 @@ public sealed class LookAheadTests
 
         Assert.AreEqual(2, attempts);
         await Poll.UntilAsync(() => !cluster.Prober.IsProbing, TimeSpan.FromSeconds(30), () => "it goes on", Cancellation);
-    }
-
-    private static async Task UnitAsync(DbContext context, bool async, Func<Task> work)
-    {
-        if (async)
-        {
-            await context.Database.ExecuteInTransactionScopeAsync(_ => work());
-        }
-        else
-        {
-            await Task.Run(() => context.Database.ExecuteInTransactionScope(() => work().GetAwaiter().GetResult()));
-        }
     }
 }

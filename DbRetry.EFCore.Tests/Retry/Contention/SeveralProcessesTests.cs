@@ -92,7 +92,7 @@ public sealed class SeveralProcessesTests
         await using var database = await CreateAsync();
         await using var server = FaultProxy.Start(database.ConnectionString);
         await using var program = pooler ? await PgBouncer.StartAsync(server.Port, Cancellation) : null;
-        var connectionString = program is null ? database.ConnectionString : Through(program, database.ConnectionString);
+        var connectionString = program is null ? database.ConnectionString : PgBouncer.Through(program, database.ConnectionString);
         await using var holder = await HoldAsync(database);
         using var source = CancellationTokenSource.CreateLinkedTokenSource(Cancellation);
         var waiting = Start(Process(connectionString), true, () => Task.CompletedTask, source.Token);
@@ -149,7 +149,7 @@ public sealed class SeveralProcessesTests
         await using var database = await CreateAsync();
         await using var server = FaultProxy.Start(database.ConnectionString);
         await using var pooler = await PgBouncer.StartAsync(server.Port, Cancellation);
-        var through = Through(pooler, database.ConnectionString);
+        var through = PgBouncer.Through(pooler, database.ConnectionString);
         await using var proxy = FaultProxy.Start(through);
         proxy.Arm(FaultPoint.AtSql(sql, processed ? FaultMoment.AfterProcessed : FaultMoment.BeforeForward, FaultAction.Cut));
 
@@ -169,7 +169,7 @@ public sealed class SeveralProcessesTests
         await using var server = FaultProxy.Start(database.ConnectionString);
         await using var pooler = await PgBouncer.StartAsync(server.Port, Cancellation);
         await Assert.ThrowsExactlyAsync<NotSupportedException>(
-            () => Start(Process(Through(pooler, database.ConnectionString)), async, () => throw new NotSupportedException()));
+            () => Start(Process(PgBouncer.Through(pooler, database.ConnectionString)), async, () => throw new NotSupportedException()));
         await NoLocksAsync(database);
     }
 
@@ -229,10 +229,6 @@ public sealed class SeveralProcessesTests
         => $"select count(*) from pg_locks where locktype = 'advisory' and {which} and database = (select oid from pg_database where datname = current_database())";
 
     private static TaskCompletionSource Source() => new(TaskCreationOptions.RunContinuationsAsynchronously);
-
-    // What Npgsql's documentation advises for a pooler: no pool of its own that resets sessions that are not its own.
-    private static string Through(LocalProgram pooler, string connectionString)
-        => new NpgsqlConnectionStringBuilder(connectionString) { Host = "127.0.0.1", Port = pooler.Port, Pooling = false, NoResetOnClose = true }.ConnectionString;
 
     private async Task<TestDatabase> CreateAsync()
     {
