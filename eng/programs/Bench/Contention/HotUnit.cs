@@ -22,7 +22,7 @@ internal static class HotUnits
     public static string Name(this HotUnit unit)
         => unit switch
         {
-            HotUnit.Transfer => "deadlocks, two of ",
+            HotUnit.Transfer => "deadlocks, ",
             HotUnit.Impatient => "lock timeouts, ",
             _ => "",
         };
