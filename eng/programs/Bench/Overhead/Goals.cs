@@ -15,24 +15,30 @@ internal static class Goals
     /// <summary>Compared to the same with one host.</summary>
     private const double Hosts = 1.03;
 
-    public static string Judge(OperationKind kind, CommitVerification verification, Spread toPlain, Spread toStock, long bytes, long bytesOfStock)
+    /// <param name="kind">Of the operation.</param>
+    /// <param name="verification">Of the configuration.</param>
+    /// <param name="ours">What it takes.</param>
+    /// <param name="stock">What EF's own retries take.</param>
+    /// <param name="floor">What EF takes at least, whoever retries; <see langword="null"/> where that is not known.</param>
+    public static string Judge(OperationKind kind, CommitVerification verification, Measurement ours, Measurement stock, Measurement? floor)
         => kind switch
         {
             OperationKind.Read => Join(
-                Ratio(toPlain, ReadToPlain, "plain"),
-                Ratio(toStock, ReadToStock, "stock"),
-                bytes <= bytesOfStock ? "" : $"{bytes - bytesOfStock:N0} B more than stock"),
-            OperationKind.WriteInTransaction => Join(Ratio(toStock, InTransaction, "stock")),
-            _ => Join(Ratio(toStock, verification is CommitVerification.Witness ? OneStatementWithWitness : OneStatement, "stock")),
+                Ratio(ours.ToPlain, ReadToPlain, "plain", floor?.ToPlain),
+                Ratio(ours.ToStock, ReadToStock, "stock", floor?.ToStock),
+                ours.Cost.Bytes <= stock.Cost.Bytes ? "" : $"{ours.Cost.Bytes - stock.Cost.Bytes:N0} B more than stock"),
+            OperationKind.WriteInTransaction => Join(Ratio(ours.ToStock, InTransaction, "stock", floor?.ToStock)),
+            _ => Join(Ratio(
+                ours.ToStock, verification is CommitVerification.Witness ? OneStatementWithWitness : OneStatement, "stock", floor?.ToStock)),
         };
 
     public static string JudgeHosts(Spread toOneHost) => Join(Ratio(toOneHost, Hosts, "one host"));
 
     // Half of all runs of the same thing against itself would be above 1.
-    private static string Ratio(Spread ratio, double goal, string to)
+    private static string Ratio(Spread ratio, double goal, string to, Spread? floor = null)
         => ratio.Median <= goal ? ""
             : ratio.Low <= goal ? $"within noise of {goal:0.00} x {to}"
-            : $"{ratio.Median:0.00} x {to}, goal {goal:0.00}";
+            : $"{ratio.Median:0.00} x {to}, goal {goal:0.00}{(floor is { } least ? $", floor {least.Median:0.00}" : "")}";
 
     private static string Join(params IEnumerable<string> problems)
     {

@@ -12,7 +12,7 @@ namespace DbRetry.Bench.Overhead;
 /// <param name="Cost">What does not depend on the network.</param>
 /// <param name="Verdict">Whether the goals are met; empty where there is none.</param>
 internal sealed record Measurement(
-    string Operation, TimeSpan RoundTripTime, string Subject, Spread Seconds, Spread ToPlain, Spread ToStock, Cost Cost, string Verdict);
+    string Operation, TimeSpan RoundTripTime, string Subject, Spread Seconds, Spread ToPlain, Spread ToStock, Cost Cost, string Verdict = "");
 
 /// <param name="Bytes">Allocated by one run.</param>
 /// <param name="RoundTrips">How often one run waits for the server.</param>

@@ -17,7 +17,7 @@ internal enum OperationKind
 /// <param name="Name">For the reader of the table.</param>
 /// <param name="Kind">Which goal it has.</param>
 /// <param name="Run">What is measured, on a context that is kept.</param>
-/// <param name="Floor">The same, put into a transaction of its own: what it costs at least if its outcome is to be told from COMMIT's.</param>
+/// <param name="Floor">A write, put into a transaction of its own: what it costs at least if its outcome is to be told from COMMIT's.</param>
 internal sealed record Operation(string Name, OperationKind Kind, Func<Subject, ItemContext, Task> Run, Func<ItemContext, Task>? Floor = null)
 {
     private const int Id = 17;

@@ -51,6 +51,7 @@ internal sealed class OverheadBench(TimeSpan length, string only, Results result
         Subject.Plain(connectionString),
         Subject.Stock(connectionString),
         .. Verifications.Select(verification => Subject.Ours(connectionString, verification)),
+        Subject.Idle(connectionString),
     ];
 
     private static async Task WarmAsync(Operation operation, Subject[] subjects)
@@ -89,19 +90,24 @@ internal sealed class OverheadBench(TimeSpan length, string only, Results result
             await using var ways = new Ways(operation, roundTripTime == TimeSpan.Zero ? direct : distant);
             var contest = new Contest(ways.Runs);
             await contest.RunAsync(length);
-            for (var way = 0; way < ways.Runs.Count; way++)
+            Measurement[] rows =
+            [
+                .. ways.Names.Select((name, way) => new Measurement(
+                    operation.Name, roundTripTime, name, contest.Time(way), contest.Ratio(way, 0), contest.Ratio(way, 1), costs[way])),
+            ];
+            for (var i = 0; i < Verifications.Length; i++)
             {
-                var (toPlain, toStock) = (contest.Ratio(way, 0), contest.Ratio(way, 1));
-                var verdict = way >= 2 && way < 2 + Verifications.Length
-                    ? Goals.Judge(operation.Kind, Verifications[way - 2], toPlain, toStock, costs[way].Bytes, costs[1].Bytes)
-                    : "";
-                _measurements.Add(new(operation.Name, roundTripTime, ways.Names[way], contest.Time(way), toPlain, toStock, costs[way], verdict));
+                rows[i + 2] = rows[i + 2] with
+                {
+                    Verdict = Goals.Judge(operation.Kind, Verifications[i], rows[i + 2], stock: rows[1], floor: ways.HasFloor ? rows[^1] : null),
+                };
             }
-            Show(_measurements[^ways.Runs.Count..]);
+            _measurements.AddRange(rows);
+            Show(rows);
         }
     }
 
-    private static void Show(IReadOnlyList<Measurement> rows)
+    private static void Show(Measurement[] rows)
     {
         var table = new TextTable($"{rows[0].Operation}, +{rows[0].RoundTripTime.TotalMilliseconds:0.0} ms", "median", "x plain", "x stock", "bytes", "round trips", "messages", "verdict");
         foreach (var row in rows)
@@ -149,24 +155,30 @@ internal sealed class OverheadBench(TimeSpan length, string only, Results result
 
     private static string Number(double value) => value.ToString("0.#####", CultureInfo.InvariantCulture);
 
-    /// <summary>One operation by each subject, and by plain EF in a transaction where that tells what it costs at least.</summary>
+    /// <summary>One operation by each subject, and last by what it costs at least, if that is known.</summary>
     private sealed class Ways : IAsyncDisposable
     {
         private readonly List<ItemContext> _contexts = [];
 
         public Ways(Operation operation, Subject[] subjects)
         {
-            foreach (var subject in subjects)
+            foreach (var subject in subjects[..^1])
             {
-                var context = Add(subject);
-                Add(subject.Name, () => operation.Run(subject, context));
+                Add(subject, operation.Run);
             }
-            if (operation.Floor is { } floor)
+            if (operation.Kind is OperationKind.Read)
             {
-                var context = Add(subjects[0]);
-                Add("plain, in a transaction", () => floor(context));
+                Add(subjects[^1], operation.Run);
+                HasFloor = true;
+            }
+            else if (operation.Floor is { } floor)
+            {
+                Add(subjects[0] with { Name = "plain, in a transaction" }, (_, context) => floor(context));
+                HasFloor = true;
             }
         }
+
+        public bool HasFloor { get; }
 
         public List<string> Names { get; } = [];
 
@@ -180,17 +192,12 @@ internal sealed class OverheadBench(TimeSpan length, string only, Results result
             }
         }
 
-        private ItemContext Add(Subject subject)
+        private void Add(Subject subject, Func<Subject, ItemContext, Task> run)
         {
             var context = subject.NewContext();
             _contexts.Add(context);
-            return context;
-        }
-
-        private void Add(string name, Func<Task> run)
-        {
-            Names.Add(name);
-            Runs.Add(run);
+            Names.Add(subject.Name);
+            Runs.Add(() => run(subject, context));
         }
     }
 }

@@ -24,6 +24,11 @@ internal sealed record Subject(string Name, DbContextOptions<ItemContext> Option
 
     public static Subject Ours(string connectionString, string name) => Create(name, builder => builder.UseNpgsql(connectionString).UseDbRetry());
 
+    public static Subject Idle(string connectionString)
+        => Create(
+            "plain, with an idle strategy",
+            builder => builder.UseNpgsql(connectionString, static npgsql => npgsql.ExecutionStrategy(static dependencies => new IdleStrategy(dependencies))));
+
     private static Subject Create(string name, Action<DbContextOptionsBuilder<ItemContext>> configure)
     {
         var builder = new DbContextOptionsBuilder<ItemContext>();
