@@ -120,6 +120,20 @@ public class StatementNatureTests
         => Assert.AreEqual(mayEnd, StatementNature.MayEndTransaction(source, sql));
 
     [TestMethod]
+    [DataRow(CommandSource.LinqQuery, "anything", true)]
+    [DataRow(CommandSource.SaveChanges, "anything", true)]
+    [DataRow(CommandSource.ExecuteUpdate, "anything", true)]
+    [DataRow(CommandSource.FromSqlQuery, "-- why\n(select 1)", true)]
+    [DataRow(CommandSource.FromSqlQuery, "WITH a AS (SELECT 1) SELECT * FROM a", true)]
+    [DataRow(CommandSource.ExecuteSqlRaw, "update t set a = 1", true)]
+    [DataRow(CommandSource.ExecuteSqlRaw, "set transaction isolation level serializable", false)]
+    [DataRow(CommandSource.ExecuteSqlRaw, "/* first */ lock table t; update t set a = 1", false)]
+    [DataRow(CommandSource.ExecuteSqlRaw, "do 'begin end'", false)]
+    [DataRow(CommandSource.ExecuteSqlRaw, "", false)]
+    public void what_takes_a_snapshot_is_recognised_and_what_may_have_to_come_before_one_is_not(CommandSource source, string sql, bool takes)
+        => Assert.AreEqual(takes, StatementNature.TakesSnapshot(source, sql));
+
+    [TestMethod]
     [DataRow(CommandSource.ExecuteSqlRaw, "set transaction READ ONLY", true)]
     [DataRow(CommandSource.ExecuteSqlRaw, "set transaction_read_only to on", true)]
     [DataRow(CommandSource.FromSqlQuery, "select set_config('transaction_read_only', 'on', true)", true)]

@@ -152,6 +152,10 @@ internal sealed partial class DbRetryTransaction
         _transaction.Save(name);
     }
 
+    /// <summary>The statements that make those savepoints again which <see cref="BeganAnew"/> would.</summary>
+    internal string SavepointStatements()
+        => _begunWith is null ? "" : string.Concat(_begunWith.Select(name => $"{_sql.GenerateCreateSavepointStatement(name)}\n"));
+
     /// <summary>The server has rolled the transaction back and begun it again, before anything but savepoints was sent in it.</summary>
     internal void BeganAnew() => _begunWith?.ForEach(_transaction.Save);
 

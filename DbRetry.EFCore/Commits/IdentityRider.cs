@@ -1,7 +1,8 @@
-using System.Data;
 using System.Data.Common;
 using System.Diagnostics.CodeAnalysis;
 using DbRetry.EFCore.Retry;
+using DbRetry.EFCore.Retry.Contention;
+using DbRetry.EFCore.Seams;
 using Microsoft.EntityFrameworkCore.Diagnostics;
 using Microsoft.EntityFrameworkCore.Storage;
 using Npgsql;
@@ -16,11 +17,8 @@ namespace DbRetry.EFCore.Commits;
 /// The identity must be read behind the transaction's first write; any later one serves, so one write carries it. Only statements of EF's own do, and
 /// those that are alone in their transaction: to what an application sends inside of one, a query between can make a difference (SET TRANSACTION, LOCK).
 /// </remarks>
-internal sealed class IdentityRider(ContextSettings context, AttemptLog log, LoneStatements loneStatements)
+internal sealed class IdentityRider(ContextSettings context, AttemptLog log, LoneStatements loneStatements, LaneLock laneLock)
 {
-    // Npgsql splits a text into its statements only when it looks for named parameters in it.
-    private static readonly bool SplitsStatements = !AppContext.TryGetSwitch("Npgsql.EnableSqlRewriting", out var enabled) || enabled;
-
     private DbCommand? _carrier;
 
     /// <summary>Whether the save that is running carries the question: EF finds a result more than it expects.</summary>
@@ -109,13 +107,13 @@ internal sealed class IdentityRider(ContextSettings context, AttemptLog log, Lon
     }
 
     /// <summary>What ExecuteNonQuery of Npgsql does, except that it looks at the results.</summary>
-    internal int Execute(DbCommand command)
+    internal int Execute(DbCommand command, CommandSource source)
     {
         var text = command.CommandText;
         Load(command);
         try
         {
-            using var reader = command.ExecuteReader();
+            using var reader = laneLock.Execute(command, source, along: true) ?? command.ExecuteReader();
             do
             {
                 if (TransactionQueries.IsIdentity(reader) && reader.Read())
@@ -135,13 +133,14 @@ internal sealed class IdentityRider(ContextSettings context, AttemptLog log, Lon
     }
 
     /// <inheritdoc cref="Execute"/>
-    internal async Task<int> ExecuteAsync(DbCommand command, CancellationToken cancellationToken)
+    internal async Task<int> ExecuteAsync(DbCommand command, CommandSource source, CancellationToken cancellationToken)
     {
         var text = command.CommandText;
         Load(command);
         try
         {
-            var reader = await command.ExecuteReaderAsync(cancellationToken).ConfigureAwait(false);
+            var reader = await laneLock.ExecuteAsync(command, source, along: true, cancellationToken).ConfigureAwait(false)
+                ?? await command.ExecuteReaderAsync(cancellationToken).ConfigureAwait(false);
             await using (reader.ConfigureAwait(false))
             {
                 do
@@ -166,12 +165,11 @@ internal sealed class IdentityRider(ContextSettings context, AttemptLog log, Lon
     private bool CanCarry(DbCommand command)
         => log.Identity is null
             && context.Settings is { CommitVerification: CommitVerification.TransactionStatus }
-            && SplitsStatements
-            && command is NpgsqlCommand { CommandType: CommandType.Text, IsPrepared: false, Transaction: not null, Connection: { } connection } text
+            && command is NpgsqlCommand { Transaction: not null, Connection: { } connection } text
             && log.Connection?.CurrentTransaction is DbRetryTransaction transaction
             && ReferenceEquals(transaction.GetDbTransaction(), command.Transaction)
             && TransactionQueries.KnowsStatus(connection)
-            && text.Parameters.All(static parameter => parameter is { ParameterName.Length: > 0, Direction: ParameterDirection.Input });
+            && CommandStatements.MayBeAddedTo(text);
 
     // EF leaves the reader on the last result. After an error it stands elsewhere, or is closed, and there is no identity.
     private bool IsUnread(DbCommand command, DbDataReader reader)

@@ -1,7 +1,6 @@
 using System.Data.Common;
 using DbRetry.EFCore.Hosts;
 using DbRetry.EFCore.Hosts.Silence;
-using DbRetry.EFCore.Retry.Contention;
 using Microsoft.EntityFrameworkCore.Diagnostics;
 using Npgsql;
 
@@ -9,30 +8,14 @@ namespace DbRetry.EFCore.Retry;
 
 /// <summary>Notes which statement an attempt is running and which failure broke its connection.</summary>
 /// <remarks><see cref="Seams.AttemptCommandLogger"/> tells it of commands, <see cref="Commits.DbRetryTransaction"/> of transactions.</remarks>
-internal sealed class AttemptRecorder(AttemptLog log, AnswerWatch watch, LaneLock laneLock, TimeProvider time)
+internal sealed class AttemptRecorder(AttemptLog log, AnswerWatch watch, TimeProvider time)
 {
     /// <summary>A statement is made and may have to wait before it is sent.</summary>
-    internal void Sending(DbCommand command)
-    {
-        if (log.Admission is { } admission && admission.Send(command) is { } lane)
-        {
-            admission.Took(laneLock.Take(command, lane));
-        }
-    }
+    internal void Sending(DbCommand command) => log.Admission?.Send(command);
 
     /// <inheritdoc cref="Sending"/>
     internal ValueTask SendingAsync(DbCommand command, CancellationToken cancellationToken)
-    {
-        return log.Admission is { } admission ? WaitAsync(admission) : ValueTask.CompletedTask;
-
-        async ValueTask WaitAsync(UnitAdmission admission)
-        {
-            if (await admission.SendAsync(command, cancellationToken).ConfigureAwait(false) is { } lane)
-            {
-                admission.Took(await laneLock.TakeAsync(command, lane, cancellationToken).ConfigureAwait(false));
-            }
-        }
-    }
+        => log.Admission?.SendAsync(command, cancellationToken) ?? ValueTask.CompletedTask;
 
     /// <summary>A statement is about to be sent.</summary>
     internal void Started(DbCommand command, CommandSource source)

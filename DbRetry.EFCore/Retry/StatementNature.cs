@@ -32,6 +32,9 @@ internal static class StatementNature
     /// <summary>What ends a transaction, behind EF's back, and what undoes a part of it.</summary>
     private static readonly FrozenSet<string> EndingStarts = Words("commit", "end", "rollback", "abort", "prepare");
 
+    /// <summary>What a statement begins with that takes a snapshot itself. Others may have to come before any snapshot (SET TRANSACTION, LOCK).</summary>
+    private static readonly FrozenSet<string> SnapshotStarts = Words("select", "with", "values", "table", "insert", "update", "delete", "merge");
+
     /// <remarks>
     /// A LINQ query reads, and so does every query that EF reads rows from, unless its text says otherwise. What a function called by it does cannot be
     /// known and is taken for reading. Nobody calls <c>ExecuteSql</c> for its rows, so there an unknown function is taken for writing.
@@ -46,10 +49,22 @@ internal static class StatementNature
             _ => TextMayWrite(sql, unknownFunctionsWrite: true),
         };
 
+    /// <summary>Whether another statement that takes a snapshot may be put in front of it, if it is the first one of a transaction.</summary>
+    internal static bool TakesSnapshot(CommandSource source, string sql)
+    {
+        if (IsOfEF(source))
+        {
+            return true;
+        }
+
+        var words = new SqlWords(sql);
+        return words.MoveNext() && SnapshotStarts.GetAlternateLookup<ReadOnlySpan<char>>().Contains(words.Current);
+    }
+
     /// <summary>Whether the transaction that follows such a statement may be another one.</summary>
     internal static bool MayEndTransaction(CommandSource source, string sql)
     {
-        if (source is CommandSource.LinqQuery or CommandSource.SaveChanges or CommandSource.ExecuteUpdate or CommandSource.ExecuteDelete)
+        if (IsOfEF(source))
         {
             return false;
         }
@@ -69,9 +84,12 @@ internal static class StatementNature
 
     /// <summary>Whether the application may forbid its own transaction to write with it (<c>SET TRANSACTION READ ONLY</c> and its kin).</summary>
     internal static bool MayForbidWrites(CommandSource source, string sql)
-        => source is not (CommandSource.LinqQuery or CommandSource.SaveChanges or CommandSource.ExecuteUpdate or CommandSource.ExecuteDelete)
+        => !IsOfEF(source)
             && sql.Contains("read", StringComparison.OrdinalIgnoreCase)
             && sql.Contains("only", StringComparison.OrdinalIgnoreCase);
+
+    private static bool IsOfEF(CommandSource source)
+        => source is CommandSource.LinqQuery or CommandSource.SaveChanges or CommandSource.ExecuteUpdate or CommandSource.ExecuteDelete;
 
     private static bool TextMayWrite(string sql, bool unknownFunctionsWrite)
     {

@@ -3,6 +3,7 @@ using System.Data.Common;
 using System.Diagnostics;
 using DbRetry.EFCore.Commits;
 using DbRetry.EFCore.Retry;
+using DbRetry.EFCore.Retry.Contention;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.EntityFrameworkCore.Diagnostics;
 using Microsoft.EntityFrameworkCore.Diagnostics.Internal;
@@ -29,6 +30,7 @@ internal sealed class AttemptCommandLogger(
     LoneStatements loneStatements,
     AttemptRecorder attemptRecorder,
     IdentityRider identityRider,
+    LaneLock laneLock,
     IInterceptors? interceptors = null)
     : RelationalCommandDiagnosticsLogger(
         loggerFactory, loggingOptions, diagnosticSource, loggingDefinitions, contextLogger, contextOptions, interceptors)
@@ -36,6 +38,7 @@ internal sealed class AttemptCommandLogger(
     // None in a context that did not ask for DbRetry.
     private readonly AttemptRecorder? _recorder = settings.Settings is null ? null : attemptRecorder;
     private readonly IdentityRider? _rider = settings.Settings is null ? null : identityRider;
+    private readonly LaneLock? _lock = settings.Settings is null ? null : laneLock;
 
     // Whether anybody but us wants to hear of the events of a command, of the closing of a reader, and of its disposal.
     private bool _tells;
@@ -69,7 +72,9 @@ internal sealed class AttemptCommandLogger(
             ? base.CommandReaderExecuting(connection, command, logCommandText, context, commandId, connectionId, startTime, commandSource)
             : default;
         ReaderStarts(command, commandSource, result);
-        return result;
+        return !result.HasResult && _lock?.Execute(command, commandSource, along: true) is { } reader
+            ? InterceptionResult<DbDataReader>.SuppressWithResult(reader)
+            : result;
     }
 
     public override async ValueTask<InterceptionResult<DbDataReader>> CommandReaderExecutingAsync(
@@ -82,7 +87,10 @@ internal sealed class AttemptCommandLogger(
                 connection, command, logCommandText, context, commandId, connectionId, startTime, commandSource, cancellationToken).ConfigureAwait(false)
             : default;
         ReaderStarts(command, commandSource, result);
-        return result;
+        return !result.HasResult && _lock is not null
+            && await _lock.ExecuteAsync(command, commandSource, along: true, cancellationToken).ConfigureAwait(false) is { } reader
+            ? InterceptionResult<DbDataReader>.SuppressWithResult(reader)
+            : result;
     }
 
     public override InterceptionResult<object> CommandScalarExecuting(
@@ -94,6 +102,11 @@ internal sealed class AttemptCommandLogger(
             ? base.CommandScalarExecuting(connection, command, logCommandText, context, commandId, connectionId, startTime, commandSource)
             : default;
         _recorder?.Started(command, commandSource);
+        if (!result.HasResult)
+        {
+            _lock?.Execute(command, commandSource, along: false);
+        }
+
         return result;
     }
 
@@ -107,6 +120,11 @@ internal sealed class AttemptCommandLogger(
                 connection, command, logCommandText, context, commandId, connectionId, startTime, commandSource, cancellationToken).ConfigureAwait(false)
             : default;
         _recorder?.Started(command, commandSource);
+        if (!result.HasResult && _lock is not null)
+        {
+            await _lock.ExecuteAsync(command, commandSource, along: false, cancellationToken).ConfigureAwait(false);
+        }
+
         return result;
     }
 
@@ -124,9 +142,18 @@ internal sealed class AttemptCommandLogger(
         }
 
         _recorder?.Started(command, commandSource);
-        return !result.HasResult && _rider?.Carries(command, commandSource) is true
-            ? InterceptionResult<int>.SuppressWithResult(_rider.Execute(command))
-            : result;
+        if (result.HasResult)
+        {
+            return result;
+        }
+
+        if (_rider?.Carries(command, commandSource) is true)
+        {
+            return InterceptionResult<int>.SuppressWithResult(_rider.Execute(command, commandSource));
+        }
+
+        _lock?.Execute(command, commandSource, along: false);
+        return result;
     }
 
     public override async ValueTask<InterceptionResult<int>> CommandNonQueryExecutingAsync(
@@ -144,9 +171,23 @@ internal sealed class AttemptCommandLogger(
         }
 
         _recorder?.Started(command, commandSource);
-        return !result.HasResult && _rider?.Carries(command, commandSource) is true
-            ? InterceptionResult<int>.SuppressWithResult(await _rider.ExecuteAsync(command, cancellationToken).ConfigureAwait(false))
-            : result;
+        if (result.HasResult)
+        {
+            return result;
+        }
+
+        if (_rider?.Carries(command, commandSource) is true)
+        {
+            return InterceptionResult<int>.SuppressWithResult(
+                await _rider.ExecuteAsync(command, commandSource, cancellationToken).ConfigureAwait(false));
+        }
+
+        if (_lock is not null)
+        {
+            await _lock.ExecuteAsync(command, commandSource, along: false, cancellationToken).ConfigureAwait(false);
+        }
+
+        return result;
     }
 
     public override DbDataReader CommandReaderExecuted(

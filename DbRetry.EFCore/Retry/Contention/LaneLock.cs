@@ -1,9 +1,11 @@
 using System.Data.Common;
+using System.Diagnostics.CodeAnalysis;
 using DbRetry.EFCore.Commits;
 using DbRetry.EFCore.Diagnostics;
 using DbRetry.EFCore.Hosts;
 using DbRetry.EFCore.Hosts.Silence;
 using DbRetry.EFCore.Seams;
+using Microsoft.EntityFrameworkCore.Diagnostics;
 using Npgsql;
 
 namespace DbRetry.EFCore.Retry.Contention;
@@ -13,8 +15,9 @@ namespace DbRetry.EFCore.Retry.Contention;
 /// <para>
 /// Who waits for it with a snapshot has lost when it gets it, but every statement that asks for it takes one. So the session takes the lock, the transaction
 /// begins anew (with its isolation level and mode), takes the same lock, which is free for its own session, and the session gives it back. From then on
-/// COMMIT, ROLLBACK and the end of the session free it (ServerBehavior/AdvisoryLockFacts). All goes in one round trip, along with BEGIN, and only where
-/// nothing was done in the transaction yet.
+/// COMMIT, ROLLBACK and the end of the session free it (ServerBehavior/AdvisoryLockFacts). All of it is sent along with BEGIN and the first statement, which
+/// the server goes on to run as soon as it has granted the lock: while it is held, no answer to it is on its way. It is taken only where nothing was done in
+/// the transaction yet.
 /// </para>
 /// <para>
 /// Whatever goes wrong, the session never keeps the lock: behind a pooler it serves others next. The transaction stays open until that is seen to, so that
@@ -28,18 +31,19 @@ internal sealed class LaneLock(AttemptLog log, AnswerWatch watch, TimeProvider t
 
     private static readonly TimeSpan CleanUpLimit = TimeSpan.FromSeconds(2);
 
-    // The limit of the wait is set only by who has to wait, and ends with the transaction that waits.
-    private const string WaitSql = """
-        SELECT CASE
-            WHEN pg_catalog.pg_try_advisory_lock($1, $2) THEN true
-            WHEN pg_catalog.set_config('lock_timeout', $3, true) IS NULL THEN NULL
-            ELSE pg_catalog.pg_advisory_lock($1, $2) IS NULL
-        END
-        """;
-
     private const string BeginAnewSql = "ROLLBACK AND CHAIN";
 
-    private const string KeepSql = "SELECT pg_catalog.pg_advisory_xact_lock($1, $2), pg_catalog.pg_advisory_unlock($1, $2)";
+    // The limit of the wait is set only by who has to wait, and ends with the transaction that waits.
+    private const string TakeSql = $"""
+        SELECT CASE
+            WHEN pg_catalog.pg_try_advisory_lock(@dbretry_space, @dbretry_lane) THEN true
+            WHEN pg_catalog.set_config('lock_timeout', @dbretry_limit, true) IS NULL THEN false
+            ELSE pg_catalog.pg_advisory_lock(@dbretry_space, @dbretry_lane) IS NULL
+        END;
+        {BeginAnewSql};
+        SELECT pg_catalog.pg_advisory_xact_lock(@dbretry_space, @dbretry_lane), pg_catalog.pg_advisory_unlock(@dbretry_space, @dbretry_lane);
+
+        """;
 
     // To unlock what is not held is a warning, which applications log.
     private const string ReleaseSql = """
@@ -48,30 +52,57 @@ internal sealed class LaneLock(AttemptLog log, AnswerWatch watch, TimeProvider t
         AND classid = $1::pg_catalog.int8::pg_catalog.oid AND objid = ($2::pg_catalog.int8 & 4294967295)::pg_catalog.oid
         """;
 
-    /// <summary>Waits for the lock in front of a transaction's first statement.</summary>
-    internal LaneLockResult Take(DbCommand command, int lane)
+    private DbRetryTransaction? Transaction => log.Connection?.CurrentTransaction as DbRetryTransaction;
+
+    /// <summary>Takes the lock of the running attempt, if it has to, and runs the statement that is about to be sent behind it, if that can go along.</summary>
+    /// <param name="command">The statement.</param>
+    /// <param name="source">Whose it is.</param>
+    /// <param name="along">Whether the caller would take its results.</param>
+    /// <returns>Its results; <see langword="null"/> if it is yet to be run.</returns>
+    internal DbDataReader? Execute(DbCommand command, CommandSource source, bool along)
     {
-        if (!MayTake(command))
+        if (Lane(command, source) is not { } lane)
         {
-            return LaneLockResult.Refused;
+            return null;
         }
 
         var connection = (NpgsqlConnection)command.Connection!;
-        var since = Begin(connection);
+        along = along && MayGoAlong(command, source);
+        var since = Begin();
+        NpgsqlDataReader? reader = null;
+        var isTaken = false;
         try
         {
-            using var batch = Batch(connection, AdmissionGate.LongestWait, Wait(lane), new(BeginAnewSql), Keep(lane));
-            return Taken(batch.ExecuteScalar(), since);
+            reader = Command(command, along, lane).ExecuteReader();
+            var wasFree = reader.Read() && reader.GetBoolean(0);
+            isTaken = reader.NextResult() && reader.Read();
+            Taken(wasFree, since);
+            reader.NextResult();
+            if (along)
+            {
+                return reader;
+            }
+
+            reader.Close();
+            watch.Sent(connection);
+            return null;
         }
         catch (Exception exception) when (!connection.IsGone())
         {
-            Release(connection, lane);
-            if (LaneLockRule.Result(exception) is { } result)
+            reader?.Close();
+            if (isTaken)
             {
-                return result;
+                throw;
             }
 
-            throw;
+            Release(connection, lane);
+            if (LaneLockRule.Result(exception) is not { } result)
+            {
+                throw;
+            }
+
+            Failed(result, connection);
+            return null;
         }
         finally
         {
@@ -79,74 +110,138 @@ internal sealed class LaneLock(AttemptLog log, AnswerWatch watch, TimeProvider t
         }
     }
 
-    /// <inheritdoc cref="Take"/>
-    internal async ValueTask<LaneLockResult> TakeAsync(DbCommand command, int lane, CancellationToken cancellationToken)
+    /// <inheritdoc cref="Execute"/>
+    internal ValueTask<DbDataReader?> ExecuteAsync(DbCommand command, CommandSource source, bool along, CancellationToken cancellationToken)
     {
-        if (!MayTake(command))
-        {
-            return LaneLockResult.Refused;
-        }
+        return Lane(command, source) is { } lane ? ExecuteAsync((NpgsqlConnection)command.Connection!, lane) : default;
 
-        var connection = (NpgsqlConnection)command.Connection!;
-        var since = Begin(connection);
-        try
+        async ValueTask<DbDataReader?> ExecuteAsync(NpgsqlConnection connection, int lane)
         {
-            var batch = Batch(connection, AdmissionGate.LongestWait, Wait(lane), new(BeginAnewSql), Keep(lane));
-            await using (batch.ConfigureAwait(false))
+            along = along && MayGoAlong(command, source);
+            var since = Begin();
+            NpgsqlDataReader? reader = null;
+            var isTaken = false;
+            try
             {
-                return Taken(await batch.ExecuteScalarAsync(cancellationToken).ConfigureAwait(false), since);
+                reader = await Command(command, along, lane).ExecuteReaderAsync(cancellationToken).ConfigureAwait(false);
+                var wasFree = await reader.ReadAsync(cancellationToken).ConfigureAwait(false) && reader.GetBoolean(0);
+                isTaken = await reader.NextResultAsync(cancellationToken).ConfigureAwait(false)
+                    && await reader.ReadAsync(cancellationToken).ConfigureAwait(false);
+                Taken(wasFree, since);
+                await reader.NextResultAsync(cancellationToken).ConfigureAwait(false);
+                if (along)
+                {
+                    return reader;
+                }
+
+                await reader.CloseAsync().ConfigureAwait(false);
+                watch.Sent(connection);
+                return null;
+            }
+            catch (Exception exception) when (!connection.IsGone())
+            {
+                if (reader is not null)
+                {
+                    await reader.CloseAsync().ConfigureAwait(false);
+                }
+
+                if (isTaken)
+                {
+                    throw;
+                }
+
+                await ReleaseAsync(connection, lane).ConfigureAwait(false);
+                if (LaneLockRule.Result(exception) is not { } result)
+                {
+                    throw;
+                }
+
+                Failed(result, connection);
+                return null;
+            }
+            finally
+            {
+                RetryInstruments.QueueGrew(-1);
             }
         }
-        catch (Exception exception) when (!connection.IsGone())
-        {
-            await ReleaseAsync(connection, lane).ConfigureAwait(false);
-            if (LaneLockRule.Result(exception) is { } result)
-            {
-                return result;
-            }
+    }
 
-            throw;
-        }
-        finally
+    private int? Lane(DbCommand command, CommandSource source)
+    {
+        if (log.Admission is not { Lock: { } lane } admission)
         {
-            RetryInstruments.QueueGrew(-1);
+            return null;
         }
+
+        if (MayTake(command, source))
+        {
+            return lane;
+        }
+
+        admission.Took(LaneLockResult.Refused);
+        return null;
     }
 
     // A standby has locks of its own, and conflicts that none of them avoids.
-    private static bool MayTake(DbCommand command)
+    private static bool MayTake(DbCommand command, CommandSource source)
         => command is NpgsqlCommand { Transaction: not null, Connection: { } connection }
             && ConnectorState.IsTransactionPending(connection)
             && TransactionQueries.KnowsStatus(connection)
-            && HostRoles.Reported(connection) is not HostRole.Standby;
+            && HostRoles.Reported(connection) is not HostRole.Standby
+            && CommandStatements.AreSplit
+            && StatementNature.TakesSnapshot(source, command.CommandText);
 
-    private long Begin(NpgsqlConnection connection)
+    // EF's provider counts the statements of a save. What is read from a stream is gone if it has to be sent again.
+    private static bool MayGoAlong(DbCommand command, CommandSource source)
+        => source is not CommandSource.SaveChanges
+            && command is NpgsqlCommand text
+            && CommandStatements.MayBeAddedTo(text)
+            && text.Parameters.All(static parameter => parameter.Value is not (Stream or TextReader));
+
+    private long Begin()
     {
         RetryInstruments.QueueGrew(1);
-        watch.Sent(connection);
         return time.GetTimestamp();
     }
 
-    private LaneLockResult Taken(object? wasFree, long since)
+    // Behind it, the rest of the results is that of the statement.
+    private void Taken(bool wasFree, long since)
     {
         watch.Answered();
-        BeganAnew();
-        if (wasFree is true)
+        log.Admission!.Took(wasFree ? LaneLockResult.Free : LaneLockResult.Waited);
+        if (!wasFree)
         {
-            return LaneLockResult.Free;
+            RetryInstruments.Queued(time.GetElapsedTime(since));
         }
+    }
 
-        RetryInstruments.Queued(time.GetElapsedTime(since));
-        return LaneLockResult.Waited;
+    private void Failed(LaneLockResult result, NpgsqlConnection connection)
+    {
+        log.Admission!.Took(result);
+        watch.Sent(connection);
+    }
+
+    // The server's own limit comes first. Its answer comes with that of the statement that goes along, and takes none of its time.
+    [SuppressMessage("Security", "CA2100", Justification = "Constants are put in front of the text that is about to run anyway.")]
+    private NpgsqlCommand Command(DbCommand first, bool along, int lane)
+    {
+        var command = along ? ((NpgsqlCommand)first).Clone()
+            : new NpgsqlCommand("", (NpgsqlConnection)first.Connection!) { CommandTimeout = (int)CleanUpLimit.TotalSeconds };
+        command.CommandText = $"{TakeSql}{Transaction?.SavepointStatements()}{command.CommandText}";
+        command.CommandTimeout += command.CommandTimeout == 0 ? 0 : (int)AdmissionGate.LongestWait.TotalSeconds;
+        command.Parameters.Add(new NpgsqlParameter<int>("dbretry_space", Space));
+        command.Parameters.Add(new NpgsqlParameter<int>("dbretry_lane", lane));
+        command.Parameters.Add(new NpgsqlParameter<string>("dbretry_limit", $"{AdmissionGate.LongestWait.TotalMilliseconds:0}"));
+        return command;
     }
 
     private void Release(NpgsqlConnection connection, int lane)
     {
         try
         {
-            using var batch = Batch(connection, CleanUpLimit, new(BeginAnewSql), Release(lane), new(BeginAnewSql));
+            using var batch = Release(connection, lane, CleanUpLimit);
             batch.ExecuteNonQuery();
-            BeganAnew();
+            Transaction?.BeganAnew();
         }
         catch (Exception)
         {
@@ -159,13 +254,13 @@ internal sealed class LaneLock(AttemptLog log, AnswerWatch watch, TimeProvider t
     {
         try
         {
-            var batch = Batch(connection, CleanUpLimit, new(BeginAnewSql), Release(lane), new(BeginAnewSql));
+            var batch = Release(connection, lane, CleanUpLimit);
             await using (batch.ConfigureAwait(false))
             {
                 await batch.ExecuteNonQueryAsync(CancellationToken.None).ConfigureAwait(false);
             }
 
-            BeganAnew();
+            Transaction?.BeganAnew();
         }
         catch (Exception)
         {
@@ -175,30 +270,18 @@ internal sealed class LaneLock(AttemptLog log, AnswerWatch watch, TimeProvider t
     }
 
     // What was sent along with BEGIN ended with that transaction.
-    private void BeganAnew() => (log.Connection?.CurrentTransaction as DbRetryTransaction)?.BeganAnew();
-
-    private static NpgsqlBatch Batch(NpgsqlConnection connection, TimeSpan limit, params ReadOnlySpan<NpgsqlBatchCommand> commands)
-    {
-        // The server's own limit comes first.
-        var batch = new NpgsqlBatch(connection) { Timeout = (int)(limit + CleanUpLimit).TotalSeconds };
-        foreach (var command in commands)
+    private static NpgsqlBatch Release(NpgsqlConnection connection, int lane, TimeSpan limit)
+        => new(connection)
         {
-            batch.BatchCommands.Add(command);
-        }
-
-        return batch;
-    }
-
-    private static NpgsqlBatchCommand Wait(int lane)
-    {
-        var command = new NpgsqlBatchCommand(WaitSql) { Parameters = { Number(Space), Number(lane) } };
-        command.Parameters.Add(new NpgsqlParameter<string> { TypedValue = $"{AdmissionGate.LongestWait.TotalMilliseconds:0}" });
-        return command;
-    }
-
-    private static NpgsqlBatchCommand Keep(int lane) => new(KeepSql) { Parameters = { Number(Space), Number(lane) } };
-
-    private static NpgsqlBatchCommand Release(int lane) => new(ReleaseSql) { Parameters = { Number(Space), Number(lane) } };
-
-    private static NpgsqlParameter<int> Number(int value) => new() { TypedValue = value };
+            Timeout = (int)limit.TotalSeconds,
+            BatchCommands =
+            {
+                new NpgsqlBatchCommand(BeginAnewSql),
+                new NpgsqlBatchCommand(ReleaseSql)
+                {
+                    Parameters = { new NpgsqlParameter<int> { TypedValue = Space }, new NpgsqlParameter<int> { TypedValue = lane } },
+                },
+                new NpgsqlBatchCommand(BeginAnewSql),
+            },
+        };
 }

@@ -50,25 +50,25 @@ internal sealed class UnitAdmission(AdmissionGates gates, UnitKind kind, RetrySe
         }
     }
 
+    /// <summary>The lane whose <see cref="LaneLock"/> the attempt has to take; <see langword="null"/> if it has none, or has tried to.</summary>
+    internal int? Lock => _pass is { NeedsLock: true, Lock: LaneLockResult.NotTaken, Lane: { } lane } ? lane : null;
+
     /// <summary>A statement is about to be sent. The first one waits for its like: until then the transaction has not begun on the server.</summary>
-    /// <returns>The lane whose <see cref="LaneLock"/> it is to take; <see langword="null"/> for none.</returns>
-    internal int? Send(DbCommand command)
+    internal void Send(DbCommand command)
     {
         if (HasNoLane)
         {
-            return InLane(_gate!.EnterLane(_pass!.Value, Rank, StatementKey.Of(command)));
+            _pass = _gate!.EnterLane(_pass!.Value, Rank, StatementKey.Of(command));
         }
-
-        return null;
     }
 
     /// <inheritdoc cref="Send"/>
-    internal ValueTask<int?> SendAsync(DbCommand command, CancellationToken cancellationToken)
+    internal ValueTask SendAsync(DbCommand command, CancellationToken cancellationToken)
     {
-        return HasNoLane ? EnterLaneAsync() : default;
+        return HasNoLane ? EnterLaneAsync() : ValueTask.CompletedTask;
 
-        async ValueTask<int?> EnterLaneAsync()
-            => InLane(await _gate!.EnterLaneAsync(_pass!.Value, Rank, StatementKey.Of(command), cancellationToken).ConfigureAwait(false));
+        async ValueTask EnterLaneAsync()
+            => _pass = await _gate!.EnterLaneAsync(_pass!.Value, Rank, StatementKey.Of(command), cancellationToken).ConfigureAwait(false);
     }
 
     /// <summary>Says what became of the lock.</summary>
@@ -121,11 +121,5 @@ internal sealed class UnitAdmission(AdmissionGates gates, UnitKind kind, RetrySe
         return Rank is AdmissionRank.Alone && gate.Age < last ? last - gate.Age
             : gate.IsQueueing ? TimeSpan.Zero
             : otherwise;
-    }
-
-    private int? InLane(AdmissionPass pass)
-    {
-        _pass = pass;
-        return pass.NeedsLock ? pass.Lane : null;
     }
 }
