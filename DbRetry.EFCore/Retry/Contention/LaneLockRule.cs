@@ -6,11 +6,13 @@ namespace DbRetry.EFCore.Retry.Contention;
 /// <remarks>
 /// <para>
 /// Nobody can tell at first whether others than those of this process are in the way. So the units of a kind that began to lose take the lock until it was found free
-/// often enough, and as long as more than a ninth have to wait for it: those would have lost.
+/// often enough, and as long as more than one in <see cref="ForOther"/> + 1 shows that there are others: it has to wait, and would have lost, or it did lose that
+/// had its lane to itself. (The latter only where somebody had to wait: within one process units also lose to such as begin with other statements.) Who
+/// does not take the lock makes those lose who do, and they cannot defend themselves: so few are enough.
 /// </para>
 /// <para>
-/// Below that, one lane may be hot for all processes and the others not, and the lock is a round trip; so each lane has a counter of its own, or shares one with a
-/// few others. What an attempt lost to that had its lane to itself was somebody else's, and a loss is worth some of these round trips: so many are spent on that lane.
+/// Below that, one lane may be hot for all processes and the others not; so each lane has a counter of its own, or shares one with a
+/// few others. What an attempt lost to that had its lane to itself was somebody else's, and a loss is worth some locks: so many are spent on that lane.
 /// </para>
 /// </remarks>
 internal sealed class LaneLockRule
@@ -18,17 +20,20 @@ internal sealed class LaneLockRule
     private const int Lanes = 1024;
     private const int ForLoss = 5;
     private const int ForWait = 8;
-    private const int Most = 16;
+    private const int MostOfLane = 16;
+    private const int ForOther = 16;
+    private const int Most = 64;
 
     private readonly sbyte[] _lanes = new sbyte[Lanes];
-    private Tendency _suspicion = Tendency.Full(Most);
+    private Tendency _others = Tendency.Certain(ForOther);
+    private bool _hasMetOthers;
     private bool _isRefused;
 
     /// <summary>Whether an attempt in this lane takes the lock.</summary>
     /// <param name="lane">The lane.</param>
     /// <param name="rank">Whose last chance it is takes it in any case.</param>
     internal bool Locks(int lane, AdmissionRank rank)
-        => !_isRefused && (rank is AdmissionRank.Alone || _suspicion.IsCertain || _lanes[Index(lane)] > 0);
+        => !_isRefused && (rank is AdmissionRank.Alone || _others.IsCertain || _lanes[Index(lane)] > 0);
 
     /// <summary>Takes in how an attempt ended.</summary>
     /// <param name="lane">Its lane.</param>
@@ -40,16 +45,22 @@ internal sealed class LaneLockRule
         switch (taken)
         {
             case LaneLockResult.NotTaken when conflict:
-                Count(lane, !hadCompany || _suspicion.IsCertain ? ForLoss : 0);
+                Count(lane, !hadCompany || _others.IsCertain ? ForLoss : 0);
+                if (_hasMetOthers && !hadCompany)
+                {
+                    Note(others: true);
+                }
+
                 break;
             case LaneLockResult.Free or LaneLockResult.Waited:
+                _hasMetOthers |= taken is LaneLockResult.Waited;
                 Count(lane, taken is LaneLockResult.Waited ? ForWait : -1);
-                _suspicion.Note(taken is LaneLockResult.Waited, ForWait, Most);
+                Note(others: taken is LaneLockResult.Waited || (_hasMetOthers && conflict && !hadCompany));
                 break;
             case LaneLockResult.TimedOut:
                 // Whoever holds it is stuck. Let the others pass.
-                _suspicion = default;
-                Count(lane, -Most);
+                _others = default;
+                Count(lane, -MostOfLane);
                 break;
             case LaneLockResult.Refused:
                 _isRefused = true;
@@ -72,5 +83,7 @@ internal sealed class LaneLockRule
 
     private static int Index(int lane) => (int)((uint)lane % Lanes);
 
-    private void Count(int lane, int by) => _lanes[Index(lane)] = (sbyte)Math.Clamp(_lanes[Index(lane)] + by, 0, Most);
+    private void Count(int lane, int by) => _lanes[Index(lane)] = (sbyte)Math.Clamp(_lanes[Index(lane)] + by, 0, MostOfLane);
+
+    private void Note(bool others) => _others.Note(others, ForOther, Most);
 }

@@ -5,10 +5,11 @@ internal struct Tendency
 {
     private int _count;
 
-    /// <summary>Whether the event is expected: since the counter was full, until it is empty.</summary>
+    /// <summary>Whether the event is expected: since the counter was full, or from the beginning, until it is empty.</summary>
     internal bool IsCertain { get; private set; }
 
-    internal static Tendency Full(int most) => new() { _count = most, IsCertain = true };
+    /// <summary>One that expects the event until it did not happen so often.</summary>
+    internal static Tendency Certain(int count) => new() { _count = count, IsCertain = true };
 
     /// <summary>Counts up by a weight when the event happened, and down by one when not: it rises where more than one in weight + 1 do.</summary>
     internal void Note(bool happened, int weight, int most)
