@@ -113,6 +113,27 @@ public sealed class UnitAdmissionTests
     }
 
     [TestMethod]
+    [DataRow(LaneLockResult.Free, true)]
+    [DataRow(LaneLockResult.Waited, true)]
+    [DataRow(LaneLockResult.NotTaken, false)]
+    [DataRow(LaneLockResult.Refused, false)]
+    public void Before_its_last_chance_a_unit_gives_a_process_that_takes_no_lock_time_to_learn_it(object taken, bool waits)
+    {
+        using var row = Statement(1);
+        Narrow();
+        _time.Advance(TimeSpan.FromMinutes(1));
+        var unit = Unit();
+        unit.Enter();
+        unit.Send(row);
+        unit.Took((LaneLockResult)taken);
+        unit.Leave(conflict: true);
+        Assert.AreEqual(TimeSpan.Zero, unit.Pause(Otherwise, 0.5), "It has other chances.");
+
+        unit.IsLastChance = true;
+        Assert.AreEqual(waits ? _settings.ConflictDelay * 12 : TimeSpan.Zero, unit.Pause(Otherwise, 0.5));
+    }
+
+    [TestMethod]
     public void A_gate_goes_away_when_nobody_of_its_kind_loses_any_more()
     {
         var unit = Unit();

@@ -18,6 +18,9 @@ internal sealed class UnitAdmission(AdmissionGates gates, UnitKind kind, RetrySe
     private AdmissionPass? _pass;
     private int _losses;
 
+    // Whether it lost while it held its lane's lock: to somebody who did not take it.
+    private bool _wasPassed;
+
     /// <summary>Whether the next attempt is the last one that the unit has, whatever the others were lost by.</summary>
     internal bool IsLastChance { get; set; }
 
@@ -86,6 +89,7 @@ internal sealed class UnitAdmission(AdmissionGates gates, UnitKind kind, RetrySe
     internal void Leave(bool conflict, bool stalled = false)
     {
         _losses += conflict ? 1 : 0;
+        _wasPassed |= conflict && _pass is { Lock: LaneLockResult.Free or LaneLockResult.Waited };
         if (_pass is { } pass)
         {
             _pass = null;
@@ -102,8 +106,8 @@ internal sealed class UnitAdmission(AdmissionGates gates, UnitKind kind, RetrySe
 
     /// <summary>The pause after a lost conflict: none where the gate sees to it that the next attempt does not meet the same ones again.</summary>
     /// <remarks>
-    /// Attempts that began before there was a gate are not in it, and the last chance of a unit must not meet one of them: it gives them time to end. Nobody
-    /// waits for it meanwhile.
+    /// Attempts that began before there was a gate are not in it, and the last chance of a unit must not meet one of them: it gives them time to end. So it does
+    /// after it has lost to another process that takes no lock, which learns to as soon as it loses itself. Nobody waits for it meanwhile.
     /// </remarks>
     internal TimeSpan Pause(TimeSpan otherwise, double random01)
     {
@@ -118,7 +122,8 @@ internal sealed class UnitAdmission(AdmissionGates gates, UnitKind kind, RetrySe
         }
 
         var last = settings.ConflictDelay * (LastChancePause * (1 + random01));
-        return Rank is AdmissionRank.Alone && gate.Age < last ? last - gate.Age
+        var since = _wasPassed ? TimeSpan.Zero : gate.Age;
+        return Rank is AdmissionRank.Alone && since < last ? last - since
             : gate.IsQueueing ? TimeSpan.Zero
             : otherwise;
     }
