@@ -5,6 +5,7 @@ using Microsoft.EntityFrameworkCore;
 using Microsoft.EntityFrameworkCore.Diagnostics;
 using Microsoft.EntityFrameworkCore.Infrastructure;
 using Microsoft.Extensions.DependencyInjection;
+using Npgsql;
 
 namespace DbRetry.EFCore.Tests.Seams;
 
@@ -37,6 +38,45 @@ public class InterceptorTests
                 "committed: COMMIT sent",
             },
             seen);
+    }
+
+    [TestMethod]
+    [DataRow(false)]
+    [DataRow(true)]
+    public async Task A_query_that_fails_is_told_of_though_nobody_wants_to_hear_of_those_that_do_not(bool async)
+    {
+        await using var bed = await RetryBed.CreateAsync(Cancellation);
+        var told = new List<EventData>();
+        await using var context = bed.Context(null, builder => builder.LogTo((id, _) => id == RelationalEventId.CommandError, told.Add));
+        Assert.AreEqual(1, await context.Counters.CountAsync(async));
+
+        await Assert.ThrowsExactlyAsync<PostgresException>(() => context.Database.SqlQueryRaw<int>("select 1 / 0").ListAsync(async, Cancellation));
+
+        var error = (CommandErrorEventData)told.Single();
+        Assert.AreEqual("select 1 / 0", error.Command.CommandText.Trim());
+        Assert.AreEqual(PostgresErrorCodes.DivisionByZero, ((PostgresException)error.Exception).SqlState);
+        Assert.AreEqual(ConnectionState.Closed, context.Database.GetDbConnection().State);
+        Assert.AreEqual(1, await context.Counters.CountAsync(async));
+    }
+
+    [TestMethod]
+    public async Task A_query_that_is_cancelled_is_told_of_though_nobody_wants_to_hear_of_those_that_are_not()
+    {
+        await using var bed = await RetryBed.CreateAsync(Cancellation);
+        var told = new List<EventData>();
+        await using var context = bed.Context(null, builder => builder.LogTo((id, _) => id == RelationalEventId.CommandCanceled, told.Add));
+        using var source = CancellationTokenSource.CreateLinkedTokenSource(Cancellation);
+        var waiting = context.Database.SqlQueryRaw<string>("select pg_sleep(600)::text").ToListAsync(source.Token);
+        while (!((NpgsqlConnection)context.Database.GetDbConnection()).FullState.HasFlag(ConnectionState.Executing))
+        {
+            await Task.Delay(5, Cancellation);
+        }
+
+        await source.CancelAsync();
+
+        await Assert.ThrowsAsync<OperationCanceledException>(() => waiting);
+        Assert.HasCount(1, told);
+        Assert.AreEqual(ConnectionState.Closed, context.Database.GetDbConnection().State);
     }
 
     [TestMethod]

@@ -10,6 +10,9 @@ namespace DbRetry.EFCore.Retry;
 /// <remarks><see cref="Seams.AttemptCommandLogger"/> tells it of commands, <see cref="Commits.DbRetryTransaction"/> of transactions.</remarks>
 internal sealed class AttemptRecorder(AttemptLog log, AnswerWatch watch, TimeProvider time)
 {
+    /// <summary>Whether a statement may have to wait before it is sent.</summary>
+    internal bool MayHaveToWait => log.Admission is not null;
+
     /// <summary>A statement is made and may have to wait before it is sent.</summary>
     internal void Sending(DbCommand command) => log.Admission?.Send(command);
 

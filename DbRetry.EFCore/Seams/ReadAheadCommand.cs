@@ -1,4 +1,7 @@
+using System.Data.Common;
 using DbRetry.EFCore.Buffering;
+using DbRetry.EFCore.Retry;
+using Microsoft.EntityFrameworkCore.Diagnostics;
 using Microsoft.EntityFrameworkCore.Storage;
 
 namespace DbRetry.EFCore.Seams;
@@ -6,20 +9,28 @@ namespace DbRetry.EFCore.Seams;
 /// <summary>A command of a query, whose result is read ahead by us instead of in full by EF.</summary>
 /// <remarks>
 /// Leans on EFCore.Relational/Storage/RelationalCommand.cs (ExecuteReader buffers when it is handed the columns that a query reads) and
-/// EFCore.Relational/Storage/RelationalConnection.cs (RentCommand: every query gets its command there). All of it is public API. The provider casts
-/// readers to its own type in the update pipeline only (src/EFCore.PG/Update/Internal/NpgsqlModificationCommandBatch.cs), which rents no commands.
+/// EFCore.Relational/Storage/RelationalConnection.cs (RentCommand: every query gets its command there). EF asks first who wants to hear of a command, opens
+/// its connection, makes it and sends it. All of it is public API. The provider casts readers to its own type in the update pipeline only
+/// (src/EFCore.PG/Update/Internal/NpgsqlModificationCommandBatch.cs), which rents no commands.
 /// </remarks>
 internal sealed class ReadAheadCommand(RelationalCommandBuilderDependencies dependencies, ReopenRefusingConnection connection, int rows)
     : RelationalCommand(dependencies, string.Empty, string.Empty, [])
 {
+    /// <summary>Who hears of it from here; <see langword="null"/> where EF tells him, or nobody wants to know.</summary>
+    internal AttemptRecorder? Recorder { get; set; }
+
     public override RelationalDataReader ExecuteReader(RelationalCommandParameterObject parameterObject)
     {
+        Recorder = null;
         if (!ReadsAhead(parameterObject))
         {
             return base.ExecuteReader(parameterObject);
         }
 
+        connection.ReadRest(); // What AttemptCommandLogger does for commands that EF tells of.
+        (parameterObject.Logger as AttemptCommandLogger)?.Runs(this);
         var result = base.ExecuteReader(WithoutBuffering(parameterObject));
+        Recorder?.Answered();
         try
         {
             var ahead = new ReadAheadReader(result.DbDataReader, parameterObject.ReaderColumns!);
@@ -37,12 +48,16 @@ internal sealed class ReadAheadCommand(RelationalCommandBuilderDependencies depe
     public override async Task<RelationalDataReader> ExecuteReaderAsync(
         RelationalCommandParameterObject parameterObject, CancellationToken cancellationToken = default)
     {
+        Recorder = null;
         if (!ReadsAhead(parameterObject))
         {
             return await base.ExecuteReaderAsync(parameterObject, cancellationToken).ConfigureAwait(false);
         }
 
+        await connection.ReadRestAsync(cancellationToken).ConfigureAwait(false);
+        (parameterObject.Logger as AttemptCommandLogger)?.Runs(this);
         var result = await base.ExecuteReaderAsync(WithoutBuffering(parameterObject), cancellationToken).ConfigureAwait(false);
+        Recorder?.Answered();
         try
         {
             var ahead = new ReadAheadReader(result.DbDataReader, parameterObject.ReaderColumns!);
@@ -55,6 +70,13 @@ internal sealed class ReadAheadCommand(RelationalCommandBuilderDependencies depe
             await CleanUpAsync(result).ConfigureAwait(false);
             throw;
         }
+    }
+
+    public override DbCommand CreateDbCommand(RelationalCommandParameterObject parameterObject, Guid commandId, DbCommandMethod commandMethod)
+    {
+        var command = base.CreateDbCommand(parameterObject, commandId, commandMethod);
+        Recorder?.Started(command, parameterObject.CommandSource);
+        return command;
     }
 
     // EF's own buffer names the property when a value cannot be read.
