@@ -1,5 +1,7 @@
+using System.Globalization;
 using DbRetry.EFCore.Commits;
 using DbRetry.EFCore.Tests.Retry;
+using DbRetry.EFCore.Tests.Support;
 using Npgsql;
 
 namespace DbRetry.EFCore.Tests.Commits;
@@ -27,7 +29,7 @@ public sealed class KnownServersTests
         Assert.AreEqual(told!.Server, KnownServers.Of(connection));
 
         var identity = await IdentityAsync(
-            connection, $"SELECT '4711' AS dbretry_known_transaction_id, '1/0'::pg_lsn, {backend}", row => TransactionQueries.RidingIdentity(row, connection));
+            connection, $"SELECT '4711'::xid8 AS dbretry_known_transaction_id, '1/0'::pg_lsn, {backend}", row => TransactionQueries.RidingIdentity(row, connection));
 
         Assert.AreEqual(believed ? new TransactionIdentity(4711, 1L << 32, told.Server, connection.ProcessID) : null, identity);
     }
@@ -51,6 +53,26 @@ public sealed class KnownServersTests
         await using var connection = new NpgsqlConnection();
 
         Assert.IsNull(KnownServers.Of(connection));
+    }
+
+    [TestMethod]
+    [DataRow(true)]
+    [DataRow(false)]
+    public async Task A_transaction_id_is_read_as_a_number_whether_the_types_of_the_server_were_loaded_or_not(bool loaded)
+    {
+        await using var bed = await RetryBed.CreateAsync(Cancellation);
+        var builder = new NpgsqlDataSourceBuilder(bed.ConnectionString);
+        builder.ConfigureTypeLoading(loading => loading.EnableTypeLoading(loaded));
+        await using var source = builder.Build();
+        await using var connection = await source.OpenConnectionAsync(Cancellation);
+        await using var transaction = await connection.BeginTransactionAsync(Cancellation);
+        var readOnly = await IdentityAsync(connection, TransactionQueries.IdentityRider(connection), TransactionQueries.Identity);
+        var xid = ulong.Parse((string)(await connection.ScalarAsync("select pg_current_xact_id()::text", Cancellation))!, CultureInfo.InvariantCulture);
+
+        var written = await IdentityAsync(connection, TransactionQueries.IdentityRider(connection), TransactionQueries.Identity);
+
+        Assert.IsNull(readOnly!.Xid);
+        Assert.AreEqual(xid, written!.Xid);
     }
 
     private async Task<TransactionIdentity?> IdentityAsync(NpgsqlConnection connection, string sql, Func<NpgsqlDataReader, TransactionIdentity?> read)

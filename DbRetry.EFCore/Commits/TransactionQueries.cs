@@ -25,14 +25,14 @@ internal static class TransactionQueries
     private const string ShortIdentityName = "dbretry_known_transaction_id";
 
     private const string IdentitySql = $"""
-        SELECT pg_catalog.pg_current_xact_id_if_assigned()::pg_catalog.text AS {IdentityName},
+        SELECT pg_catalog.pg_current_xact_id_if_assigned() AS {IdentityName},
         pg_catalog.pg_wal_lsn_diff(pg_catalog.pg_current_wal_insert_lsn(), '0/0')::pg_catalog.int8,
         pg_catalog.pg_backend_pid(),
         {IncarnationColumns}
         """;
 
     private const string ShortIdentitySql = $"""
-        SELECT pg_catalog.pg_current_xact_id_if_assigned()::pg_catalog.text AS {ShortIdentityName}, pg_catalog.pg_current_wal_insert_lsn(),
+        SELECT pg_catalog.pg_current_xact_id_if_assigned() AS {ShortIdentityName}, pg_catalog.pg_current_wal_insert_lsn(),
         pg_catalog.pg_backend_pid(), pg_catalog.pg_postmaster_start_time()
         """;
 
@@ -124,7 +124,7 @@ internal static class TransactionQueries
     internal static bool KnowsStatus(NpgsqlConnection connection)
         => connection.PostgreSqlVersion.Major >= 13 && !connection.PostgresParameters.ContainsKey("crdb_version");
 
-    private static ulong? Xid(DbDataReader row) => row.IsDBNull(0) ? null : ulong.Parse(row.GetString(0), CultureInfo.InvariantCulture);
+    private static ulong? Xid(DbDataReader row) => row.IsDBNull(0) ? null : row.GetFieldValue<ulong>(0);
 
     // Before version 15 a process of its own kept them and wrote them to a file for whoever asked.
     private static bool HasCheapStatistics(NpgsqlConnection connection) => connection.PostgreSqlVersion.Major >= 15;
