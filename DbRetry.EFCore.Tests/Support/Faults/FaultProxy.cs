@@ -69,6 +69,9 @@ internal sealed class FaultProxy : IAsyncDisposable
     /// <summary>Connections accepted over the life of the proxy, ignored ones included.</summary>
     public int ConnectionCount => Volatile.Read(ref _lastConnection);
 
+    /// <summary>Whether a client whose connection is ignored has said anything: it has noticed that it is connected, and waits for an answer.</summary>
+    public bool IsAskedInVain => _ignoring && _connections.Values.Any(static connection => connection.HasUnread);
+
     public int FaultsFired => _script.FiredCount;
 
     /// <summary>Completes with the message that set off the first fault since the proxy was armed last.</summary>

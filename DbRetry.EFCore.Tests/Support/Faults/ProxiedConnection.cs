@@ -13,6 +13,9 @@ internal sealed class ProxiedConnection(int number, Socket client, FaultScript s
     private volatile PendingAnswer? _withheld;
     private volatile bool _over;
 
+    /// <summary>Whether the client has sent what nobody has read yet.</summary>
+    public bool HasUnread => client.Available > 0;
+
     /// <summary>
     /// Completes with true when both ends are closed, with false when the connection is left open in silence. Fails only by an error
     /// of the test, such as a throwing predicate.
