@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Diagnostics;
 using System.Net;
 using System.Net.Sockets;
 using DbRetry.EFCore.Tests.Support.Cluster;
@@ -12,6 +13,9 @@ namespace DbRetry.EFCore.Tests.Support.Faults;
 /// </summary>
 internal sealed class FaultProxy : IAsyncDisposable
 {
+    // A process that another test starts has the sockets of this one until it runs its program: a listener that was closed listens on for that long.
+    private static readonly TimeSpan LongestFork = TimeSpan.FromSeconds(5);
+
     private readonly ConcurrentDictionary<int, ProxiedConnection> _connections = new();
     private readonly ConcurrentDictionary<int, Task> _serving = new();
     private readonly FaultScript _script = new();
@@ -185,8 +189,18 @@ internal sealed class FaultProxy : IAsyncDisposable
     private Socket Bind()
     {
         var socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
-        socket.Bind(new IPEndPoint(_address, Port));
-        return socket;
+        for (var since = Stopwatch.GetTimestamp(); ;)
+        {
+            try
+            {
+                socket.Bind(new IPEndPoint(_address, Port));
+                return socket;
+            }
+            catch (SocketException inUse) when (inUse.SocketErrorCode is SocketError.AddressAlreadyInUse && Stopwatch.GetElapsedTime(since) < LongestFork)
+            {
+                Thread.Sleep(1);
+            }
+        }
     }
 
     private async Task AcceptAsync(Socket listener)
