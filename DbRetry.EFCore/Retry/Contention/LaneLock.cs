@@ -90,19 +90,16 @@ internal sealed class LaneLock(AttemptLog log, AnswerWatch watch, TimeProvider t
         catch (Exception exception) when (!connection.IsGone())
         {
             reader?.Close();
-            if (isTaken)
+            if (!isTaken)
             {
-                throw;
+                Release(connection, lane);
+                if (GoesOnWithout(exception, connection))
+                {
+                    return null;
+                }
             }
 
-            Release(connection, lane);
-            if (LaneLockRule.Result(exception) is not { } result)
-            {
-                throw;
-            }
-
-            Failed(result, connection);
-            return null;
+            throw;
         }
         finally
         {
@@ -145,19 +142,16 @@ internal sealed class LaneLock(AttemptLog log, AnswerWatch watch, TimeProvider t
                     await reader.CloseAsync().ConfigureAwait(false);
                 }
 
-                if (isTaken)
+                if (!isTaken)
                 {
-                    throw;
+                    await ReleaseAsync(connection, lane).ConfigureAwait(false);
+                    if (GoesOnWithout(exception, connection))
+                    {
+                        return null;
+                    }
                 }
 
-                await ReleaseAsync(connection, lane).ConfigureAwait(false);
-                if (LaneLockRule.Result(exception) is not { } result)
-                {
-                    throw;
-                }
-
-                Failed(result, connection);
-                return null;
+                throw;
             }
             finally
             {
@@ -215,10 +209,16 @@ internal sealed class LaneLock(AttemptLog log, AnswerWatch watch, TimeProvider t
         }
     }
 
-    private void Failed(LaneLockResult result, NpgsqlConnection connection)
+    private bool GoesOnWithout(Exception exception, NpgsqlConnection connection)
     {
+        if (LaneLockRule.Result(exception) is not { } result)
+        {
+            return false;
+        }
+
         log.Admission!.Took(result);
         watch.Sent(connection);
+        return true;
     }
 
     // The server's own limit comes first. Its answer comes with that of the statement that goes along, and takes none of its time.
@@ -239,9 +239,9 @@ internal sealed class LaneLock(AttemptLog log, AnswerWatch watch, TimeProvider t
     {
         try
         {
-            using var batch = Release(connection, lane, CleanUpLimit);
+            using var batch = CleanUp(connection, lane);
             batch.ExecuteNonQuery();
-            Transaction?.BeganAnew();
+            Transaction?.BeganAnew(); // What was sent along with BEGIN ended with that transaction.
         }
         catch (Exception)
         {
@@ -254,7 +254,7 @@ internal sealed class LaneLock(AttemptLog log, AnswerWatch watch, TimeProvider t
     {
         try
         {
-            var batch = Release(connection, lane, CleanUpLimit);
+            var batch = CleanUp(connection, lane);
             await using (batch.ConfigureAwait(false))
             {
                 await batch.ExecuteNonQueryAsync(CancellationToken.None).ConfigureAwait(false);
@@ -269,11 +269,10 @@ internal sealed class LaneLock(AttemptLog log, AnswerWatch watch, TimeProvider t
         }
     }
 
-    // What was sent along with BEGIN ended with that transaction.
-    private static NpgsqlBatch Release(NpgsqlConnection connection, int lane, TimeSpan limit)
+    private static NpgsqlBatch CleanUp(NpgsqlConnection connection, int lane)
         => new(connection)
         {
-            Timeout = (int)limit.TotalSeconds,
+            Timeout = (int)CleanUpLimit.TotalSeconds,
             BatchCommands =
             {
                 new NpgsqlBatchCommand(BeginAnewSql),
