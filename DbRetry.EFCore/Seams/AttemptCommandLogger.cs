@@ -38,7 +38,6 @@ internal sealed class AttemptCommandLogger(
     // None in a context that did not ask for DbRetry.
     private readonly AttemptRecorder? _recorder = settings.Settings is null ? null : attemptRecorder;
     private readonly IdentityRider? _rider = settings.Settings is null ? null : identityRider;
-    private readonly LaneLock? _lock = settings.Settings is null ? null : laneLock;
 
     // Whether anybody but us wants to hear of the events of a command, of the closing of a reader, and of its disposal.
     private bool _tells;
@@ -84,7 +83,7 @@ internal sealed class AttemptCommandLogger(
             ? base.CommandReaderExecuting(connection, command, logCommandText, context, commandId, connectionId, startTime, commandSource)
             : default;
         ReaderStarts(command, commandSource, result);
-        return !result.HasResult && _lock?.Execute(command, commandSource, along: true) is { } reader
+        return !result.HasResult && laneLock.Execute(command, commandSource, along: true) is { } reader
             ? InterceptionResult<DbDataReader>.SuppressWithResult(reader)
             : result;
     }
@@ -99,8 +98,8 @@ internal sealed class AttemptCommandLogger(
                 connection, command, logCommandText, context, commandId, connectionId, startTime, commandSource, cancellationToken).ConfigureAwait(false)
             : default;
         ReaderStarts(command, commandSource, result);
-        return !result.HasResult && _lock is not null
-            && await _lock.ExecuteAsync(command, commandSource, along: true, cancellationToken).ConfigureAwait(false) is { } reader
+        return !result.HasResult
+            && await laneLock.ExecuteAsync(command, commandSource, along: true, cancellationToken).ConfigureAwait(false) is { } reader
             ? InterceptionResult<DbDataReader>.SuppressWithResult(reader)
             : result;
     }
@@ -116,7 +115,7 @@ internal sealed class AttemptCommandLogger(
         _recorder?.Started(command, commandSource);
         if (!result.HasResult)
         {
-            _lock?.Execute(command, commandSource, along: false);
+            laneLock.Execute(command, commandSource, along: false);
         }
 
         return result;
@@ -132,9 +131,9 @@ internal sealed class AttemptCommandLogger(
                 connection, command, logCommandText, context, commandId, connectionId, startTime, commandSource, cancellationToken).ConfigureAwait(false)
             : default;
         _recorder?.Started(command, commandSource);
-        if (!result.HasResult && _lock is not null)
+        if (!result.HasResult)
         {
-            await _lock.ExecuteAsync(command, commandSource, along: false, cancellationToken).ConfigureAwait(false);
+            await laneLock.ExecuteAsync(command, commandSource, along: false, cancellationToken).ConfigureAwait(false);
         }
 
         return result;
@@ -164,7 +163,7 @@ internal sealed class AttemptCommandLogger(
             return InterceptionResult<int>.SuppressWithResult(_rider.Execute(command, commandSource));
         }
 
-        _lock?.Execute(command, commandSource, along: false);
+        laneLock.Execute(command, commandSource, along: false);
         return result;
     }
 
@@ -194,11 +193,7 @@ internal sealed class AttemptCommandLogger(
                 await _rider.ExecuteAsync(command, commandSource, cancellationToken).ConfigureAwait(false));
         }
 
-        if (_lock is not null)
-        {
-            await _lock.ExecuteAsync(command, commandSource, along: false, cancellationToken).ConfigureAwait(false);
-        }
-
+        await laneLock.ExecuteAsync(command, commandSource, along: false, cancellationToken).ConfigureAwait(false);
         return result;
     }
 
