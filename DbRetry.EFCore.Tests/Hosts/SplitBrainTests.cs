@@ -1,5 +1,7 @@
+using System.Diagnostics;
 using DbRetry.EFCore.Dsn;
 using DbRetry.EFCore.Hosts;
+using DbRetry.EFCore.Hosts.Probing;
 using DbRetry.EFCore.Tests.Retry;
 using DbRetry.EFCore.Tests.Support;
 using DbRetry.EFCore.Tests.Support.Cluster;
@@ -62,11 +64,19 @@ public sealed class SplitBrainTests
     [DataRow(false)]
     public async Task Of_two_hosts_that_take_writes_the_one_with_the_higher_timeline_is_used(bool async)
     {
-        for (var i = 0; i < 5; i++)
+        for (var prompt = 0; prompt < 5;)
         {
             await using var bed = await HostProxies.CreateAsync(_cluster);
             await using var context = Context(bed);
-            Assert.AreEqual(New, await context.NodeAsync(bed.Cluster, async, Cancellation));
+            var startedAt = Stopwatch.GetTimestamp();
+            var node = await context.NodeAsync(bed.Cluster, async, Cancellation);
+            if (Stopwatch.GetElapsedTime(startedAt) >= HostProber.Grace)
+            {
+                continue; // On a machine that is busy enough, the word of the old one might not be kept back for long enough.
+            }
+
+            prompt++;
+            Assert.AreEqual(New, node);
             await Poll.UntilAsync(
                 () => ClusterOf(bed)[HostOf(bed, Old)].Role is HostRole.SupersededPrimary,
                 TimeSpan.FromSeconds(30),

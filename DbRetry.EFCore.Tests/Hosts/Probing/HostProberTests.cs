@@ -69,6 +69,20 @@ public sealed class HostProberTests
     }
 
     [TestMethod]
+    public async Task The_first_of_two_primaries_to_answer_was_taken_before_the_other_one_had_been_asked()
+    {
+        _answer = (host, _) => Task.FromResult<HostSighting?>(new(HostRole.Primary, new ServerTimeline(1, 1 + host)));
+        for (var i = 0; i < 2000; i++)
+        {
+            var cluster = FakeRoute.Hosts(3);
+            var route = new FakeRoute(cluster) { Probe = _route.Probe };
+            using var waiter = cluster.Prober.Enter(route, TargetSession.ReadWrite, Settings, TimeSpan.Zero, _time, new Random(i), blocking: false);
+            await waiter.WaitAsync(Long, Cancellation);
+            Assert.AreEqual(2, cluster.Primary, $"in round {i}");
+        }
+    }
+
+    [TestMethod]
     public async Task A_host_is_asked_by_one_probe_at_a_time()
     {
         _answer = async (host, cancellationToken) =>

@@ -13,7 +13,7 @@ internal sealed class HostProber(Cluster cluster)
     internal static readonly TimeSpan Grace = TimeSpan.FromMilliseconds(250);
 
     private readonly Lock _lock = new();
-    private readonly Task[] _asking = [.. Enumerable.Repeat(Task.CompletedTask, cluster.Hosts.Length)];
+    private readonly Task<HostSighting?>[] _asking = [.. Enumerable.Repeat(Task.FromResult<HostSighting?>(null), cluster.Hosts.Length)];
     private readonly ProbeSchedule _schedule = new(cluster.Hosts.Length);
     private readonly long[] _askedAt = new long[cluster.Hosts.Length];
     private readonly Hearsay?[] _hearsay = new Hearsay?[cluster.Hosts.Length];
@@ -114,9 +114,17 @@ internal sealed class HostProber(Cluster cluster)
                 hosts = _schedule.Begin(random);
             }
 
+            // All are asked before the first answer is judged, by what was known before it: whoever is not asked yet would not be waited for.
+            var newest = cluster.NewestTimeline;
             foreach (var host in hosts)
             {
-                probes[host] = ProbeAsync(watches[host], host, leader, time, connecting.Token, stop);
+                _askedAt[host] = time.GetTimestamp();
+                _asking[host] = watches[host].AskAsync(leader, connecting.Token);
+            }
+
+            foreach (var host in hosts)
+            {
+                probes[host] = HearAsync(host, leader, newest, time, stop);
             }
 
             if (names.IsCompleted)
@@ -156,24 +164,19 @@ internal sealed class HostProber(Cluster cluster)
     }
 
     // A probe that fails says little: it may be the probe's own fault. What is known of the host is left to those who connect in earnest.
-    private async Task ProbeAsync(HostWatch watch, int host, HostWaiter leader, TimeProvider time, CancellationToken connecting, CancellationToken stop)
+    private async Task HearAsync(int host, HostWaiter leader, ServerTimeline? newest, TimeProvider time, CancellationToken stop)
     {
         var failed = false;
         try
         {
-            _askedAt[host] = time.GetTimestamp();
-            var asking = watch.AskAsync(leader, connecting);
-            _asking[host] = asking;
-            var sighting = await asking.ConfigureAwait(false);
+            var sighting = await _asking[host].ConfigureAwait(false);
             RetryInstruments.Probed(cluster.Hosts[host].Host, cluster.Hosts[host].Port, answered: true);
             Hear(host, sighting?.Role is HostRole.Standby ? HostRole.Standby.Describe() : null);
-            if (sighting is { Role: HostRole.Primary, Timeline: { } timeline } && (cluster.NewestTimeline is not { } newest || timeline == newest))
+            if (sighting is { Role: HostRole.Primary, Timeline: { } timeline } && (newest is null || timeline == newest))
             {
                 // No promotion has been seen, and so it may be the older one of two.
                 cluster.Advance(timeline);
-                await Task.WhenAll(_asking.Where((_, other) => time.GetElapsedTime(_askedAt[other]) < Grace))
-                    .WaitAsync(Grace, time, stop)
-                    .ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+                await HearTheOthersAsync(time, stop).ConfigureAwait(false);
             }
 
             if (stop.IsCancellationRequested && sighting?.Timeline?.IsSupersededBy(cluster.NewestTimeline) is not true)
@@ -206,6 +209,20 @@ internal sealed class HostProber(Cluster cluster)
             lock (_lock)
             {
                 _schedule.Ended(host, failed);
+            }
+        }
+    }
+
+    // Each of them is judged by a task of its own, which may come later than this one.
+    private async Task HearTheOthersAsync(TimeProvider time, CancellationToken stop)
+    {
+        Task<HostSighting?>[] others = [.. _asking.Where((_, other) => time.GetElapsedTime(_askedAt[other]) < Grace)];
+        await Task.WhenAll((IEnumerable<Task>)others).WaitAsync(Grace, time, stop).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        foreach (var other in others)
+        {
+            if (other.IsCompletedSuccessfully && await other.ConfigureAwait(false) is { Timeline: { } timeline })
+            {
+                cluster.Advance(timeline);
             }
         }
     }
