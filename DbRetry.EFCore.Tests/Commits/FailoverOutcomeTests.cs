@@ -105,6 +105,38 @@ public sealed class FailoverOutcomeTests
         Assert.AreEqual(1L, await bed.CountAsync(Cancellation));
     }
 
+    [TestMethod]
+    [DataRow(false)]
+    [DataRow(true)]
+    public async Task A_unit_was_applied_twice_when_a_second_successor_had_what_the_first_one_did_not(bool knowsTheFirst)
+    {
+        await using var bed = await BedAsync(nodes: 3);
+        await bed.Cluster.SetAsync(1, "primary_conninfo", string.Empty, Cancellation);
+        var writing = await bed.WriteAsync(FaultMoment.AfterProcessed, Cancellation);
+        await bed.WaitForReplayAsync(2, Cancellation);
+        if (!knowsTheFirst)
+        {
+            await bed.Cluster.SetAsync(2, "primary_conninfo", string.Empty, Cancellation);
+        }
+
+        bed.BeforeAttempt = async attempt =>
+        {
+            if (attempt == 2)
+            {
+                await bed.WaitForTimelineAsync(2, known: knowsTheFirst, Cancellation);
+                await bed.Cluster.KillAsync(1, Cancellation);
+                await bed.Cluster.PromoteAsync(2, Cancellation);
+            }
+        };
+        await FailOverAsync(bed);
+
+        var failure = await Assert.ThrowsExactlyAsync<CommitOutcomeUnknownException>(() => writing);
+
+        Assert.AreEqual(1L, await bed.CountAsync(Cancellation));
+        StringAssert.Contains(failure.Message, knowsTheFirst ? "(timeline 3) says" : "(timeline 2) says Committed");
+        StringAssert.Contains(failure.Message, "timeline 2 does not have it");
+    }
+
     // Nobody gets in before all has happened, so that it is certain what is found.
     private async Task FailOverAsync(FailoverBed bed, Func<Task>? before = null)
     {
@@ -118,10 +150,10 @@ public sealed class FailoverOutcomeTests
         bed.Release();
     }
 
-    private Task<FailoverBed> BedAsync() => FailoverBed.CreateAsync(Cancellation);
+    private Task<FailoverBed> BedAsync(int nodes = 2) => FailoverBed.CreateAsync(nodes, Cancellation);
 }
 
-/// <summary>Two nodes, each behind a proxy of its own, and a unit whose COMMIT is swallowed.</summary>
+/// <summary>Some nodes, each behind a proxy of its own, and a unit whose COMMIT is swallowed.</summary>
 internal sealed class FailoverBed : IAsyncDisposable
 {
     private int _attempts;
@@ -138,9 +170,12 @@ internal sealed class FailoverBed : IAsyncDisposable
 
     public int Attempts => _attempts;
 
-    public static async Task<FailoverBed> CreateAsync(CancellationToken cancellationToken)
+    /// <summary>What happens before each attempt of the unit.</summary>
+    public Func<int, Task> BeforeAttempt { get; set; } = _ => Task.CompletedTask;
+
+    public static async Task<FailoverBed> CreateAsync(int nodes, CancellationToken cancellationToken)
     {
-        var cluster = await SharedCluster.OwnAsync(new() { Nodes = 2 }, cancellationToken);
+        var cluster = await SharedCluster.OwnAsync(new() { Nodes = nodes }, cancellationToken);
         await using (var admin = await cluster.AdminConnectionAsync(0, cancellationToken: cancellationToken))
         {
             await admin.ExecuteAsync($"{CounterContext.Schema}; create table strangers (i int)", cancellationToken);
@@ -174,6 +209,29 @@ internal sealed class FailoverBed : IAsyncDisposable
     {
         await using var admin = await Cluster.AdminConnectionAsync(Cluster.PrimaryIndex, cancellationToken: cancellationToken);
         return (long)(await admin.ScalarAsync("select n from counters", cancellationToken))!;
+    }
+
+    /// <summary>A standby has what was committed.</summary>
+    public async Task WaitForReplayAsync(int node, CancellationToken cancellationToken)
+    {
+        await using var standby = await Cluster.AdminConnectionAsync(node, cancellationToken: cancellationToken);
+        await Poll.UntilAsync(
+            async () => await standby.ScalarAsync("select n from counters", cancellationToken) is 1L,
+            TimeSpan.FromSeconds(30),
+            () => $"node {node} does not get it",
+            cancellationToken);
+    }
+
+    /// <summary>A standby that can reach the first server of another timeline has heard of it.</summary>
+    public async Task WaitForTimelineAsync(int node, bool known, CancellationToken cancellationToken)
+    {
+        await using var standby = await Cluster.AdminConnectionAsync(node, cancellationToken: cancellationToken);
+        await Poll.UntilAsync(
+            async () => await standby.ScalarAsync("select exists (select from pg_ls_waldir() where name = '00000002.history')", cancellationToken) is bool knows
+                && knows == known,
+            TimeSpan.FromSeconds(30),
+            () => $"node {node} {(known ? "has not heard" : "has heard")} of it",
+            cancellationToken);
     }
 
     /// <summary>A commit that waits for the disk takes everything before it along.</summary>
@@ -221,7 +279,7 @@ internal sealed class FailoverBed : IAsyncDisposable
         await using var context = new CounterContext(options);
         await context.Database.CreateExecutionStrategy().RunAsync(async: true, async () =>
         {
-            _attempts++;
+            await BeforeAttempt(++_attempts);
             await using var transaction = await context.BeginAsync(async: true);
             await context.IncrementAsync(async: true);
             await transaction.CommitAsync(async: true);

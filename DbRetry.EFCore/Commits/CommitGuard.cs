@@ -147,7 +147,13 @@ internal sealed class CommitGuard(
         switch (Kind(connection))
         {
             case CommitVerification.TransactionStatus:
-                return new StatusProof(Noted(log.Identity ?? readings.Identity(connection)));
+                var identity = log.Identity ?? readings.Identity(connection);
+                foreach (var earlier in RefutedElsewhere(identity))
+                {
+                    Refute(earlier, VerifierOf(earlier, connection).Verify());
+                }
+
+                return new StatusProof(Noted(identity));
             case CommitVerification.Witness when MayForbidWrites(connection) && readings.ForbidsWrites(connection):
                 return null;
             case CommitVerification.Witness:
@@ -163,7 +169,13 @@ internal sealed class CommitGuard(
         switch (Kind(connection))
         {
             case CommitVerification.TransactionStatus:
-                return new StatusProof(Noted(log.Identity ?? await readings.IdentityAsync(connection, cancellationToken).ConfigureAwait(false)));
+                var identity = log.Identity ?? await readings.IdentityAsync(connection, cancellationToken).ConfigureAwait(false);
+                foreach (var earlier in RefutedElsewhere(identity))
+                {
+                    Refute(earlier, await VerifyAsync(VerifierOf(earlier, connection), cancellationToken).ConfigureAwait(false));
+                }
+
+                return new StatusProof(Noted(identity));
             case CommitVerification.Witness when MayForbidWrites(connection) && await readings.ForbidsWritesAsync(connection, cancellationToken).ConfigureAwait(false):
                 return null;
             case CommitVerification.Witness:
@@ -211,13 +223,6 @@ internal sealed class CommitGuard(
     private CommitVerifier Verifier(NpgsqlConnection connection, ICommitProof? proof, Exception exception)
     {
         log.Lost(connection, exception);
-        var since = time.GetTimestamp();
-        if (log.IsRunning)
-        {
-            log.Failed(since);
-            since = log.FirstFailureAt!.Value;
-        }
-
         if (Settings.CommitVerification is CommitVerification.None
             || proof is { WroteNothing: true }
             || (proof is null && Answer(exception) is ServerAnswer.SessionEnded))
@@ -234,9 +239,43 @@ internal sealed class CommitGuard(
             throw new CommitOutcomeUnknownException(log.Host?.ToString(), exception);
         }
 
-        var host = log.Host ?? new HostRef(new CallersRoute(connection), 0);
+        var host = Host(connection);
         host.Distrust();
-        return new CommitVerifier(proof, host.Route, host.Index, connection, Settings, time, random, since);
+        return Verifier(connection, proof, host, RecoveryMemory.Of(host.Route.Cluster));
+    }
+
+    // What was seen of the history that was asked first says nothing of this one.
+    private CommitVerifier VerifierOf(RefutedCommit earlier, NpgsqlConnection connection)
+        => Verifier(connection, earlier.Proof, Host(connection), new RecoveryMemory());
+
+    private CommitVerifier Verifier(NpgsqlConnection connection, ICommitProof proof, HostRef host, RecoveryMemory memory)
+    {
+        var since = time.GetTimestamp();
+        if (log.IsRunning)
+        {
+            log.Failed(since);
+            since = log.FirstFailureAt!.Value;
+        }
+
+        return new CommitVerifier(proof, host.Route, host.Index, connection, memory, Settings, time, random, since);
+    }
+
+    private HostRef Host(NpgsqlConnection connection) => log.Host ?? new HostRef(new CallersRoute(connection), 0);
+
+    // They had no effect in the history that was asked. This transaction is about to do their work again in another one, which may have it.
+    private RefutedCommit[] RefutedElsewhere(TransactionIdentity identity)
+        => log.Refuted.IsEmpty || identity.Xid is null ? [] : [.. log.Refuted.Where(earlier => !earlier.HoldsOn(identity.Server))];
+
+    private void Refute(RefutedCommit earlier, CommitAnswer answer)
+    {
+        if (answer is not { Verdict: CommitVerdict.NotCommitted, By: { } by })
+        {
+            reporter.OutcomeUnknown(log.Host?.ToString());
+            throw new CommitOutcomeUnknownException(
+                log.Host?.ToString(), earlier.Proof.Xid, $"timeline {earlier.By.Timeline} does not have it, but now {answer.Answers}", innerException: null);
+        }
+
+        log.Refute(earlier with { By = by });
     }
 
     private DoubtEvent Doubt(ICommitProof proof, CommitAnswer answer)
@@ -249,6 +288,11 @@ internal sealed class CommitGuard(
             case CommitVerdict.Committed:
                 return;
             case CommitVerdict.NotCommitted:
+                if (log.IsRunning && answer.By is { } by)
+                {
+                    log.Refute(new(proof, by));
+                }
+
                 log.Enter(AttemptPhase.InTransaction);
                 throw TransactionLostException.NotCommitted(log.Host, exception);
             default:

@@ -7,10 +7,26 @@ using Npgsql;
 namespace DbRetry.EFCore.Commits;
 
 /// <summary>Establishes the outcome of a transaction over connections of its own.</summary>
+/// <param name="proof">Of the transaction.</param>
+/// <param name="route">How its hosts are reached.</param>
+/// <param name="lostOn">The host that it ran on.</param>
+/// <param name="lost">The connection that it ran on.</param>
+/// <param name="memory">The recoveries that count.</param>
+/// <param name="settings">Those of the context.</param>
+/// <param name="time">The clock.</param>
+/// <param name="random">For the waits.</param>
+/// <param name="since">When the unit failed first.</param>
 internal sealed class CommitVerifier(
-    ICommitProof proof, HostRoute route, int lostOn, NpgsqlConnection lost, RetrySettings settings, TimeProvider time, Random random, long since)
+    ICommitProof proof,
+    HostRoute route,
+    int lostOn,
+    NpgsqlConnection lost,
+    RecoveryMemory memory,
+    RetrySettings settings,
+    TimeProvider time,
+    Random random,
+    long since)
 {
-    private readonly RecoveryMemory _memory = RecoveryMemory.Of(route.Cluster);
     private readonly long _askedAt = time.GetTimestamp();
     private readonly bool _wasReplaced = route.Cluster.Primary is >= 0 and var primary && primary != lostOn;
 
@@ -121,7 +137,7 @@ internal sealed class CommitVerifier(
             return new(Name(host), null, XidStatus.Forgotten);
         }
 
-        _memory.Note(server);
+        memory.Note(server);
         return new(Name(host), server, proof.Ask(connection));
     }
 
@@ -137,7 +153,7 @@ internal sealed class CommitVerifier(
                 return new(Name(host), null, XidStatus.Forgotten);
             }
 
-            _memory.Note(server);
+            memory.Note(server);
             return new(Name(host), server, await proof.AskAsync(connection, cancellationToken).ConfigureAwait(false));
         }
     }
@@ -198,7 +214,7 @@ internal sealed class CommitVerifier(
                 _ => "unknown",
             },
             duration);
-        return new(inquiry.Verdict, inquiry.Answers, duration);
+        return new(inquiry.Verdict, inquiry.Answers, duration, inquiry.Survivor?.Server);
     }
 
     private void Failed(CommitInquiry inquiry, Exception exception)
@@ -217,7 +233,7 @@ internal sealed class CommitVerifier(
         => new(
             proof,
             route.Cluster.Hosts.Length,
-            _memory,
+            memory,
             settings,
             time,
             random,
@@ -235,8 +251,8 @@ internal sealed class CommitVerifier(
     private string Name(int host) => route.NameOf(host);
 }
 
-/// <summary>What the inquiry found, and what the hosts said.</summary>
-internal readonly record struct CommitAnswer(CommitVerdict Verdict, string Answers, TimeSpan Duration = default)
+/// <summary>What the inquiry found, what the hosts said, and which server's word decided.</summary>
+internal readonly record struct CommitAnswer(CommitVerdict Verdict, string Answers, TimeSpan Duration = default, ServerIncarnation? By = null)
 {
     internal CommitOutcome Outcome
         => Verdict switch

@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using DbRetry.EFCore.Commits;
 using DbRetry.EFCore.Hosts;
 using DbRetry.EFCore.Retry.Contention;
@@ -49,6 +50,9 @@ internal sealed class AttemptLog : IResettableService
 
     /// <summary>What a failed attempt of the running unit may have left on its server, to be ended before the next one goes on there.</summary>
     internal ServerSession? LeftBehind { get; set; }
+
+    /// <summary>The COMMITs of the running unit that had no effect, as somebody said.</summary>
+    internal ImmutableArray<RefutedCommit> Refuted { get; private set; } = [];
 
     /// <summary>The server's latest error in a transaction, in case the application goes on in it all the same.</summary>
     internal Exception? FailureInTransaction { get; set; }
@@ -114,6 +118,7 @@ internal sealed class AttemptLog : IResettableService
         RequiresPrimary = requiresPrimary;
         FirstFailureAt = null;
         NeedsProof = false;
+        Refuted = [];
     }
 
     internal void BeginAttempt()
@@ -163,7 +168,12 @@ internal sealed class AttemptLog : IResettableService
         FirstFailureAt = null;
         LeftBehind = null;
         NeedsProof = false;
+        Refuted = [];
     }
+
+    /// <summary>A COMMIT had no effect, as somebody said; once more, if that was asked again.</summary>
+    internal void Refute(RefutedCommit commit)
+        => Refuted = [.. Refuted.Where(earlier => earlier.Proof != commit.Proof), commit];
 
     /// <summary>From now on the running unit believes no report.</summary>
     internal void DemandProof() => NeedsProof = true;
