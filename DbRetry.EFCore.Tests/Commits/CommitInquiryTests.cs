@@ -115,6 +115,40 @@ public class CommitInquiryTests
         Assert.AreEqual(2, inquiry.Survivor?.Host);
     }
 
+    public static IEnumerable<object?[]> Successors =>
+    [
+        Row("it has it", Promoted, XidStatus.Committed, asked: "1"),
+        Row("it rolled it back", Promoted, XidStatus.Aborted, asked: "1"),
+        Row("it never got it", Behind, XidStatus.InTheFuture, asked: "1"),
+        Row("it does not know yet", Promoted, XidStatus.InProgress, asked: "1 0 2"),
+        Row("it cannot know", TwiceOn, XidStatus.Committed, asked: "1 0 2"),
+        Row("it is the one that ran it", Then, XidStatus.Committed, asked: "1 0 2"),
+        Row("it is the one before that", Outdated, XidStatus.Aborted, asked: "1 0 2"),
+        Row("it is of another cluster", Foreign, XidStatus.Committed, asked: "1 0 2"),
+        Row("it is a standby meanwhile", null, XidStatus.Committed, asked: "1 0 2"),
+    ];
+
+    [TestMethod]
+    [DynamicData(nameof(Successors))]
+    public void a_primary_that_took_the_place_of_the_one_that_ran_it_decides_alone_if_it_can(string what, object? server, object status, string asked)
+    {
+        Assert.AreEqual(asked, Asked(new StatusProof(Identity(Then)), primary: 1), what);
+        Assert.AreEqual("1 0 2", Asked(new StatusProof(Identity(Then)), primary: 1, after: 2), $"{what}, but another one is the primary now");
+
+        string Asked(ICommitProof proof, int primary, int? after = null)
+        {
+            var inquiry = Start(hosts: 3, proof: proof);
+            var hosts = new List<int>();
+            while (inquiry.Next(hosts.Count > 0 && after is { } now ? now : primary) is InquiryStep.Ask)
+            {
+                hosts.Add(inquiry.Host);
+                inquiry.Answered(new($"db{inquiry.Host}", inquiry.Host == 1 ? (ServerIncarnation?)server : null, (XidStatus)status));
+            }
+
+            return string.Join(' ', hosts);
+        }
+    }
+
     [TestMethod]
     public void a_backend_that_still_runs_it_is_fenced_once_a_round_on_the_host_that_said_so()
     {
@@ -174,9 +208,11 @@ public class CommitInquiryTests
     [TestMethod]
     public void without_any_answer_it_says_so() => Assert.AreEqual("no host answered", Start(hosts: 1).Answers);
 
-    private CommitInquiry Start(int hosts, bool waitsFirst = false)
+    private static object?[] Row(string what, ServerIncarnation? server, XidStatus status, string asked) => [what, server, status, asked];
+
+    private CommitInquiry Start(int hosts, bool waitsFirst = false, ICommitProof? proof = null)
         => new(
-            new StatusProof(Identity(Then)),
+            proof ?? new StatusProof(Identity(Then)),
             hosts,
             new RecoveryMemory(),
             RetrySettings.From(new DbRetryOptions { MaxRetryCount = 1, FailoverTimeout = TimeSpan.FromSeconds(10) }),

@@ -22,8 +22,8 @@ internal enum InquiryStep
 }
 
 /// <summary>
-/// Asks every host that can be reached, believes the primary with the highest timeline, and goes on until it is decided or the time is over. Only
-/// decides what to do; <see cref="CommitVerifier"/> does it.
+/// Asks every host that can be reached, believes the primary with the highest timeline, and goes on until it is decided or the time is over. The primary
+/// that has taken the place of the one that was asked to commit decides alone. Only decides what to do; <see cref="CommitVerifier"/> does it.
 /// </summary>
 /// <param name="proof">Of the transaction.</param>
 /// <param name="hosts">How many there are.</param>
@@ -59,7 +59,7 @@ internal sealed class CommitInquiry(
     internal (int Host, ServerIncarnation Server)? Survivor
         => Verdict is CommitVerdict.Committed or CommitVerdict.NotCommitted ? (_bestHost, _best!.Server!.Value) : null;
 
-    /// <param name="primary">The host that is known as the primary, or -1: most likely it is the one that decides, and others may be heard meanwhile.</param>
+    /// <param name="primary">The host that is known as the primary now, or -1: most likely it is the one that decides.</param>
     internal InquiryStep Next(int primary = -1)
     {
         if (Verdict is CommitVerdict.Committed or CommitVerdict.NotCommitted)
@@ -75,7 +75,7 @@ internal sealed class CommitInquiry(
             return InquiryStep.WaitForPrimary;
         }
 
-        if (_next < hosts)
+        if (_next < hosts && !IsDecidedBy(primary))
         {
             if (_next == 0)
             {
@@ -153,6 +153,12 @@ internal sealed class CommitInquiry(
     internal void Settled(CommitVerdict verdict) => Verdict = verdict;
 
     internal void Failed(string host, string reason) => _answers.Add($"{host} cannot be asked: {reason}");
+
+    // It is written to already, whatever the others say: nobody waits for them. Should another one take its place before the work is done again, that one
+    // is asked as well (RefutedCommit).
+    private bool IsDecidedBy(int primary)
+        => _next > 0 && _bestHost == primary && _best?.Server is { } server && proof.WasSucceededBy(server)
+            && Judge(_best) is CommitVerdict.Committed or CommitVerdict.NotCommitted;
 
     private CommitVerdict Judge(CommitEvidence evidence) => proof.Judge(evidence, memory.Seen);
 

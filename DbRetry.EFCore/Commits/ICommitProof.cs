@@ -21,6 +21,9 @@ internal interface ICommitProof
     /// <summary>Whether a server is of the cluster that the transaction ran on.</summary>
     bool Concerns(ServerIncarnation server);
 
+    /// <summary>Whether a server has taken the place of the one that ran the transaction, so that what it has is what there is.</summary>
+    bool WasSucceededBy(ServerIncarnation server);
+
     /// <summary>Asks a primary about the transaction.</summary>
     XidStatus Ask(NpgsqlConnection connection);
 

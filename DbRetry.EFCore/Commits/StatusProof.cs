@@ -16,6 +16,8 @@ internal sealed class StatusProof(TransactionIdentity identity) : ICommitProof
 
     public bool Concerns(ServerIncarnation server) => server.SystemIdentifier == identity.Server.SystemIdentifier;
 
+    public bool WasSucceededBy(ServerIncarnation server) => identity.Server.History.IsSupersededBy(server.History);
+
     public CommitVerdict Judge(CommitEvidence evidence, IReadOnlyList<ServerIncarnation> seen) => CommitVerdicts.Decide(identity, evidence, seen);
 
     // A primary of an older timeline is not the one that survived, which may still turn up. Anything else will not change by waiting.

@@ -53,6 +53,9 @@ internal sealed class WitnessProof(WitnessUpkeep upkeep, WitnessTable table, int
 
     public bool Concerns(ServerIncarnation server) => true;
 
+    // Nobody noted on which timeline it ran.
+    public bool WasSucceededBy(ServerIncarnation server) => false;
+
     // Nothing is asked before there is only one primary left to believe: the answer is given by the question itself.
     public XidStatus Ask(NpgsqlConnection connection) => XidStatus.InProgress;
 
