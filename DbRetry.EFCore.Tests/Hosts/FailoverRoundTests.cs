@@ -34,6 +34,6 @@ public sealed class FailoverRoundTests
         }
     }
 
-    private static DbContextOptions<ProofContext> Build(string connectionString, bool reading)
+    private static DbContextOptions<ProofContext> Build(string connectionString, bool reading, PrimaryWord primary)
         => new DbContextOptionsBuilder<ProofContext>().UseNpgsql(connectionString).UseDbRetry().Options;
 }

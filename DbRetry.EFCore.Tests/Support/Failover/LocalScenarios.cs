@@ -141,9 +141,10 @@ internal static class LocalScenarios
 
         // It serves until it ends its sessions: to start pg_ctl takes a while.
         var stopped = EndWatch.RunAsync(await cluster.AdminConnectionAsync(old, cancellationToken: cancellationToken), cancellationToken);
-        await cluster.StopAsync(old, StopMode.Fast, cancellationToken);
+        var stopping = cluster.StopAsync(old, StopMode.Fast, cancellationToken);
         var stoppedAt = await stopped;
         yield return outage with { FaultAt = stoppedAt, WritableAt = stoppedAt, ForkedAt = forkedAt };
+        await stopping;
         await Task.Delay(Aftermath, cancellationToken);
     }
 }

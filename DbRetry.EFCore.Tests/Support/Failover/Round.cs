@@ -6,10 +6,12 @@ namespace DbRetry.EFCore.Tests.Support.Failover;
 
 /// <summary>Callers at work while a story is played once, and the reckoning.</summary>
 /// <param name="bed">Where it is played.</param>
-/// <param name="build">Makes the options of one side of the comparison; the flag is whether they are for reading on standbys.</param>
+/// <param name="build">
+/// Makes the options of one side of the comparison; the flag is whether they are for reading on standbys, and the last one knows where the primary is.
+/// </param>
 /// <param name="writers">How many callers write.</param>
 /// <param name="readers">How many callers read on standbys.</param>
-internal sealed class Round(IFailoverBed bed, Func<string, bool, DbContextOptions<ProofContext>> build, int writers, int readers)
+internal sealed class Round(IFailoverBed bed, Func<string, bool, PrimaryWord, DbContextOptions<ProofContext>> build, int writers, int readers)
 {
     private const int WarmUpCalls = 20;
     private static readonly TimeSpan WarmUpLimit = TimeSpan.FromSeconds(60);
@@ -25,7 +27,8 @@ internal sealed class Round(IFailoverBed bed, Func<string, bool, DbContextOption
         // The name gives each round pools of its own, and tells its sessions.
         var application = $"failover-{id:N}";
         var connectionString = $"{bed.ConnectionString};Application Name={application}";
-        var (writing, reading) = (build(connectionString, false), build(connectionString, true));
+        var primary = new PrimaryWord(await PortAsync(cancellationToken));
+        var (writing, reading) = (build(connectionString, false, primary), build(connectionString, true, primary));
         var outages = new List<Outage>();
         using var load = new Load(
             Enumerable.Range(0, writers + readers).Select(number => new Caller(number, number >= writers, id, number >= writers ? reading : writing)));
@@ -37,6 +40,7 @@ internal sealed class Round(IFailoverBed bed, Func<string, bool, DbContextOption
             }
             await foreach (var outage in bed.PlayAsync(cancellationToken))
             {
+                primary.Tell(outage.Port);
                 outages.Add(outage);
                 await load.BackAsync(outage, Limit, cancellationToken);
             }
@@ -50,6 +54,12 @@ internal sealed class Round(IFailoverBed bed, Func<string, bool, DbContextOption
 
     private static string FirstError(Load load)
         => load.Calls.Select(call => call.Error).FirstOrDefault(error => error is not null)?.ToString() ?? "nobody saw an error";
+
+    private async Task<int> PortAsync(CancellationToken cancellationToken)
+    {
+        await using var primary = await bed.OpenPrimaryAsync(cancellationToken);
+        return (int)(await primary.ScalarAsync("select inet_server_port()", cancellationToken))!;
+    }
 
     // Asked of the primary itself, without EF Core and without anybody's retries.
     private async Task<Dictionary<Guid, long>> ReadAsync(string application, Guid round, CancellationToken cancellationToken)

@@ -19,7 +19,8 @@ internal sealed record Arguments(
           --scenarios …    which (all that need no Patroni, and steady):
         {string.Join('\n', Described())}
           --patroni        those of Patroni instead, which need etcd and Patroni; they are skipped where these are not installed
-          --modes …        who retries ({string.Join(", ", ClientMode.All.Select(mode => mode.Name))})
+          --modes …        who retries ({string.Join(", ", ClientMode.All.Select(mode => mode.Name))}), or "{ClientMode.Told.Name}" for what the machine
+                           itself takes: plain EF Core, which is told where the primary is and repeats whatever fails
           --output DIR     where the raw data and the chart go (artifacts/failover); what is there of others stays
           --append         what is there of the same scenarios and modes stays as well, and these are further rounds
           --help           this text
@@ -54,7 +55,7 @@ internal sealed record Arguments(
                 case ("--scenarios", not null) when value.Split(',') is var names && names.All(Catalogue.Knows):
                     parsed = parsed with { Scenarios = names };
                     break;
-                case ("--modes", not null) when value.Split(',').Select(name => ClientMode.All.FirstOrDefault(mode => mode.Name == name)).ToArray() is var modes
+                case ("--modes", not null) when value.Split(',').Select(name => ClientMode.Known.FirstOrDefault(mode => mode.Name == name)).ToArray() is var modes
                     && modes.All(mode => mode is not null):
                     parsed = parsed with { Modes = modes! };
                     break;
