@@ -62,7 +62,7 @@ public class OrphanedClusterTests
         using var node = new ClusterNode(binaries, folder, PortReservation.Take());
         await File.WriteAllTextAsync(
             Path.Combine(folder, ClusterTemplate.SettingsFile), NodeSettings.Text(new(), 0, [node.Port], folder), Cancellation);
-        await ClusterTemplate.CopyAsync(await ClusterTemplate.GetAsync(binaries, Cancellation), node.DataFolder, Cancellation);
+        await ClusterTemplate.CopyAsync(await ClusterTemplate.GetAsync(binaries, string.Empty, Cancellation), node.DataFolder, Cancellation);
         await node.StartAsync(Cancellation);
         return node.PostmasterId;
     }

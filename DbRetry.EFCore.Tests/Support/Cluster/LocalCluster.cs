@@ -37,7 +37,7 @@ internal sealed partial class LocalCluster : IAsyncDisposable
         ArgumentOutOfRangeException.ThrowIfGreaterThan(options.Nodes, 3);
         LiveClusters.SweepOrphans();
         var binaries = await PostgresBinaries.FindAsync(cancellationToken);
-        var template = await ClusterTemplate.GetAsync(binaries, cancellationToken);
+        var template = await ClusterTemplate.GetAsync(binaries, options.System, cancellationToken);
         for (var attempt = 1; ; attempt++)
         {
             var cluster = Lay(binaries, options);

@@ -8,6 +8,9 @@ internal sealed record LocalClusterOptions
     /// <summary>Every commit waits for one standby.</summary>
     public bool Synchronous { get; init; }
 
+    /// <summary>All clusters are copies of one, and have its system identifier, except those that name another.</summary>
+    public string System { get; init; } = string.Empty;
+
     /// <summary>Server settings of every node, on top of ours.</summary>
     public IReadOnlyDictionary<string, string> Settings { get; init; } = new Dictionary<string, string>();
 
