@@ -162,7 +162,7 @@ public sealed class OpenSearchTests
         var bed = new OpenSearchBed { Answer = host => host == 1 ? asked++ < 3 ? OpenSearchBed.Refused : Primary : missing };
         Assert.AreSame(missing, bed.Search(TargetSession.ReadWrite), "Nobody was ever served: it is misspelt.");
 
-        bed.Route.HasServed = true;
+        bed.Route.Served(0);
         Assert.AreEqual(1, bed.Search(TargetSession.ReadWrite));
         Assert.Contains("-", bed.Steps);
 

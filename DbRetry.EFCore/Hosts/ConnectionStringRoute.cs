@@ -63,6 +63,8 @@ internal sealed class ConnectionStringRoute : HostRoute
         {
             connection.SslClientAuthenticationOptionsCallback = _certificates[host];
         }
+
+        Types?.Bound(connection, host);
     }
 
     internal override Task<IHostSession> ConnectAsync(int host, CancellationToken cancellationToken)
@@ -85,7 +87,8 @@ internal sealed class ConnectionStringRoute : HostRoute
 
         try
         {
-            var connection = new NpgsqlConnection(_connectionStrings[host]) { SslClientAuthenticationOptionsCallback = _certificates[host] };
+            var connection = new NpgsqlConnection();
+            Bind(connection, host);
             await using (connection.ConfigureAwait(false))
             {
                 await connection.OpenAsync(CancellationToken.None).ConfigureAwait(false);

@@ -36,7 +36,10 @@ internal sealed class DataSourceRoute : HostRoute
     }
 
     internal override void Bind(NpgsqlConnection connection, int host)
-        => DataSourceHosts.Move(connection, _hosts[host].Pool, _hosts[host].Settings);
+    {
+        DataSourceHosts.Move(connection, _hosts[host].Pool, _hosts[host].Settings);
+        Types?.Bound(connection, host);
+    }
 
     /// <remarks>Through the host's own pool: only it knows how the application authenticates. An idle connection may be dead, so the server is always asked.</remarks>
     internal override Task<IHostSession> ConnectAsync(int host, CancellationToken cancellationToken)

@@ -8,13 +8,16 @@ internal abstract class HostRoute(Cluster cluster, TargetSession target, TimeSpa
 {
     internal Cluster Cluster { get; } = cluster;
 
+    /// <summary>The types that the pools of its hosts can have from each other; <see langword="null"/> where there is one host.</summary>
+    protected SharedTypes? Types { get; } = cluster.Hosts.Length > 1 ? new(cluster) : null;
+
     internal TargetSession Target { get; } = target;
 
     /// <summary>How long the user lets a connection wait for a place in the pool; <see cref="TimeSpan.MaxValue"/> for as long as it takes.</summary>
     internal TimeSpan PoolTimeout { get; } = poolTimeout;
 
     /// <summary>Whether anybody was ever let in: user and database exist.</summary>
-    internal bool HasServed { get; set; }
+    internal bool HasServed { get; private set; }
 
     /// <summary>To the hosts as they are known: names may have been found to have other addresses.</summary>
     internal virtual HostRoute Latest => this;
@@ -39,6 +42,13 @@ internal abstract class HostRoute(Cluster cluster, TargetSession target, TimeSpa
 
     /// <summary>Points a closed connection at a host of <see cref="Cluster"/>.</summary>
     internal abstract void Bind(NpgsqlConnection connection, int host);
+
+    /// <summary>Takes in that an open connection to a host fits.</summary>
+    internal void Served(int host)
+    {
+        HasServed = true;
+        Types?.Served(host);
+    }
 
     /// <summary>Connects to a host as the application would, to ask what it is.</summary>
     internal virtual Task<IHostSession> ConnectAsync(int host, CancellationToken cancellationToken)

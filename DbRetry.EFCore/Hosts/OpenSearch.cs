@@ -115,7 +115,7 @@ internal sealed class OpenSearch(HostRoute route, TargetSession target, RetrySet
         if (sighting is not { } seen)
         {
             route.Cluster.Prober.Seen(null);
-            route.HasServed = true;
+            route.Served(Host);
             return true;
         }
 
@@ -124,7 +124,7 @@ internal sealed class OpenSearch(HostRoute route, TargetSession target, RetrySet
         {
             case TargetSessionMatch.Fits:
             case TargetSessionMatch.Acceptable when _detour is { Settles: true }:
-                route.HasServed = true;
+                route.Served(Host);
                 return true;
             case TargetSessionMatch.Acceptable:
                 Detour.Acceptable ??= Host;

@@ -42,6 +42,9 @@ internal static class DataSourceHosts
         SetSettings(connection, settings);
     }
 
+    /// <summary>The pool that a closed connection would be opened from.</summary>
+    internal static NpgsqlDataSource? PoolOf(NpgsqlConnection connection) => DataSource(connection);
+
     private static bool SelfCheck()
     {
         try
