@@ -124,31 +124,52 @@ public class CommitVerdictsTests
         {
             Assert.AreEqual(
                 row.Lost ? CommitVerdict.NotCommitted : CommitVerdict.Committed,
-                CommitVerdicts.Decide(Identity(row.Then, L), new("db", row.Now, XidStatus.Committed), [row.Seen]),
+                CommitVerdicts.Decide(Identity(row.Then, L), new("db", row.Now, XidStatus.Committed), [new("db", row.Seen)]),
                 $"{row}");
         }
 
         Assert.AreEqual(
             CommitVerdict.Committed,
-            CommitVerdicts.Decide(Identity(Then, L), new("db", Then, XidStatus.Committed), [crashed]),
+            CommitVerdicts.Decide(Identity(Then, L), new("db", Then, XidStatus.Committed), [new("db", crashed)]),
             "A server that has not recovered has lost nothing.");
+    }
+
+    [TestMethod]
+    [DynamicData(nameof(Statuses))]
+    public void what_one_of_two_successors_lost_was_taken_for_lost_on_the_other_one(string status)
+    {
+        var successor = Then with { Timeline = Then.Timeline + 1, LastReplayLsn = L, StatisticsSince = Later };
+        var sibling = new SeenRecovery("another", successor with { LastReplayLsn = L - 1 });
+        var crashed = sibling with { Host = "db" };
+
+        Assert.AreEqual(CommitVerdict.Unknown, Of(successor, sibling));
+        Assert.AreEqual(CommitVerdict.NotCommitted, Of(successor, crashed), "It has recovered twice.");
+        Assert.AreEqual(CommitVerdict.NotCommitted, Of(successor, sibling, crashed));
+        Assert.AreEqual(CommitVerdict.NotCommitted, Of(successor with { LastReplayLsn = L - 1 }, sibling), "Nor has this one got it.");
+        Assert.AreEqual(
+            CommitVerdict.NotCommitted,
+            Of(successor, sibling with { Server = Then with { LastReplayLsn = L - 1, StatisticsSince = Later } }),
+            "The one that ran it lost it before the promotion.");
+
+        CommitVerdict Of(ServerIncarnation now, params SeenRecovery[] seen)
+            => CommitVerdicts.Decide(Identity(Then, L), new("db", now, Enum.Parse<XidStatus>(status)), seen);
     }
 
     [TestMethod]
     public void recoveries_are_remembered_once_and_the_oldest_are_forgotten()
     {
         var memory = new RecoveryMemory();
-        memory.Note(Then with { LastReplayLsn = null });
+        memory.Note("db", Then with { LastReplayLsn = null });
         Assert.IsEmpty(memory.Seen);
         for (var lsn = 1; lsn <= RecoveryMemory.Capacity + 1; lsn++)
         {
-            memory.Note(Then with { LastReplayLsn = lsn });
-            memory.Note(Then with { LastReplayLsn = lsn });
+            memory.Note("db", Then with { LastReplayLsn = lsn });
+            memory.Note("db", Then with { LastReplayLsn = lsn });
         }
 
         Assert.HasCount(RecoveryMemory.Capacity, memory.Seen);
-        Assert.AreEqual(RecoveryMemory.Capacity + 1, memory.Seen[0].LastReplayLsn);
-        Assert.AreEqual(2, memory.Seen[^1].LastReplayLsn);
+        Assert.AreEqual(RecoveryMemory.Capacity + 1, memory.Seen[0].Server.LastReplayLsn);
+        Assert.AreEqual(2, memory.Seen[^1].Server.LastReplayLsn);
     }
 
     public static IEnumerable<object[]> Statuses() => Enum.GetNames<XidStatus>().Select(name => new object[] { name });

@@ -67,8 +67,7 @@ public sealed class CommitVerifierTests
     private async Task<string> VerifyAsync(bool async, int lostOn)
     {
         await using var lost = new NpgsqlConnection("Host=127.0.0.1;Port=1");
-        var verifier = new CommitVerifier(
-            new StatusProof(Identity(Then)), _route, lostOn, lost, new RecoveryMemory(), Settings, _time, new Random(1), since: -TimeSpan.FromHours(1).Ticks);
+        var verifier = new CommitVerifier(new StatusProof(Identity(Then)), _route, lostOn, lost, Settings, _time, new Random(1), since: -TimeSpan.FromHours(1).Ticks);
         return (async ? await verifier.VerifyAsync(TestContext.CancellationToken) : verifier.Verify()).Answers;
     }
 }

@@ -16,7 +16,7 @@ internal sealed partial class CommitGuard
                 var identity = log.Identity ?? readings.Identity(connection);
                 foreach (var earlier in RefutedElsewhere(identity))
                 {
-                    Refute(earlier, VerifierOf(earlier, connection).Verify());
+                    Refute(earlier, Verifier(connection, earlier.Proof, Host(connection)).Verify());
                 }
 
                 return new StatusProof(Noted(identity));
@@ -38,7 +38,7 @@ internal sealed partial class CommitGuard
                 var identity = log.Identity ?? await readings.IdentityAsync(connection, cancellationToken).ConfigureAwait(false);
                 foreach (var earlier in RefutedElsewhere(identity))
                 {
-                    Refute(earlier, await VerifyAsync(VerifierOf(earlier, connection), cancellationToken).ConfigureAwait(false));
+                    Refute(earlier, await VerifyAsync(Verifier(connection, earlier.Proof, Host(connection)), cancellationToken).ConfigureAwait(false));
                 }
 
                 return new StatusProof(Noted(identity));
@@ -66,7 +66,7 @@ internal sealed partial class CommitGuard
     {
         if (log.Host is { } host && identity != TransactionIdentity.OfNoWrite)
         {
-            RecoveryMemory.Of(host.Route.Cluster).Note(identity.Server);
+            RecoveryMemory.Of(host.Route.Cluster).Note(host.ToString(), identity.Server);
             if (!host.Route.Cluster.Advance(identity.Server.History))
             {
                 throw new SupersededPrimaryException(host, identity.Server.History, host.Route.Cluster.NewestTimeline);
@@ -91,8 +91,4 @@ internal sealed partial class CommitGuard
 
         log.Refute(earlier with { By = by });
     }
-
-    // What was seen of the history that was asked first says nothing of this one.
-    private CommitVerifier VerifierOf(RefutedCommit earlier, NpgsqlConnection connection)
-        => Verifier(connection, earlier.Proof, Host(connection), new RecoveryMemory());
 }

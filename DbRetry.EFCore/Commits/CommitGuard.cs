@@ -173,10 +173,10 @@ internal sealed partial class CommitGuard(
 
         var host = Host(connection);
         host.Distrust();
-        return Verifier(connection, proof, host, RecoveryMemory.Of(host.Route.Cluster));
+        return Verifier(connection, proof, host);
     }
 
-    private CommitVerifier Verifier(NpgsqlConnection connection, ICommitProof proof, HostRef host, RecoveryMemory memory)
+    private CommitVerifier Verifier(NpgsqlConnection connection, ICommitProof proof, HostRef host)
     {
         var since = time.GetTimestamp();
         if (log.IsRunning)
@@ -185,7 +185,7 @@ internal sealed partial class CommitGuard(
             since = log.FirstFailureAt!.Value;
         }
 
-        return new CommitVerifier(proof, host.Route, host.Index, connection, memory, Settings, time, random, since);
+        return new CommitVerifier(proof, host.Route, host.Index, connection, Settings, time, random, since);
     }
 
     private HostRef Host(NpgsqlConnection connection) => log.Host ?? new HostRef(new CallersRoute(connection), 0);

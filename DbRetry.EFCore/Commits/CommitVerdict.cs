@@ -35,7 +35,7 @@ internal static class CommitVerdicts
     /// <param name="identity">What was noted.</param>
     /// <param name="evidence">What the current primary says.</param>
     /// <param name="seen">Recoveries that were seen, whenever they took place.</param>
-    internal static CommitVerdict Decide(TransactionIdentity identity, CommitEvidence evidence, IReadOnlyList<ServerIncarnation> seen)
+    internal static CommitVerdict Decide(TransactionIdentity identity, CommitEvidence evidence, IReadOnlyList<SeenRecovery> seen)
     {
         if (identity.Xid is null)
         {
@@ -46,21 +46,32 @@ internal static class CommitVerdicts
         return evidence.Server is not { } now || now.SystemIdentifier != then.SystemIdentifier ? CommitVerdict.Unknown
             : now.HasNotRecoveredSince(then) ? Trust(evidence.Status)
             : now.Timeline - then.Timeline is not (0 or 1) || now.LastReplayLsn is not { } replayed ? CommitVerdict.Unknown
-            : replayed < insertLsn || WasLost(identity, now, seen) ? CommitVerdict.NotCommitted
-            : Trust(evidence.Status);
+            : replayed < insertLsn ? CommitVerdict.NotCommitted
+            : Lost(identity, evidence.Host, now, seen) ?? Trust(evidence.Status);
     }
 
-    private static bool WasLost(TransactionIdentity identity, ServerIncarnation now, IReadOnlyList<ServerIncarnation> seen)
+    private static CommitVerdict? Lost(TransactionIdentity identity, string host, ServerIncarnation now, IReadOnlyList<SeenRecovery> seen)
     {
+        CommitVerdict? verdict = null;
         foreach (var recovery in seen)
         {
-            if (recovery.LastReplayLsn < identity.InsertLsn && recovery.Timeline <= now.Timeline && recovery.RecoveredAfter(identity.Server))
+            var server = recovery.Server;
+            if (server.LastReplayLsn < identity.InsertLsn && server.Timeline <= now.Timeline && server.RecoveredAfter(identity.Server))
             {
-                return true;
+                if (!MayBeAnother(recovery))
+                {
+                    return CommitVerdict.NotCommitted;
+                }
+
+                verdict = CommitVerdict.Unknown;
             }
         }
 
-        return false;
+        return verdict;
+
+        // Two standbys that are promoted without knowing of each other begin the same timeline, and what one of them lost the other one may have.
+        bool MayBeAnother(SeenRecovery recovery)
+            => recovery.Host != host && recovery.Server.Timeline == now.Timeline && now.Timeline > identity.Server.Timeline;
     }
 
     private static CommitVerdict Trust(XidStatus status)

@@ -7,26 +7,10 @@ using Npgsql;
 namespace DbRetry.EFCore.Commits;
 
 /// <summary>Establishes the outcome of a transaction over connections of its own.</summary>
-/// <param name="proof">Of the transaction.</param>
-/// <param name="route">How its hosts are reached.</param>
-/// <param name="lostOn">The host that it ran on.</param>
-/// <param name="lost">The connection that it ran on.</param>
-/// <param name="memory">The recoveries that count.</param>
-/// <param name="settings">Those of the context.</param>
-/// <param name="time">The clock.</param>
-/// <param name="random">For the waits.</param>
-/// <param name="since">When the unit failed first.</param>
 internal sealed class CommitVerifier(
-    ICommitProof proof,
-    HostRoute route,
-    int lostOn,
-    NpgsqlConnection lost,
-    RecoveryMemory memory,
-    RetrySettings settings,
-    TimeProvider time,
-    Random random,
-    long since)
+    ICommitProof proof, HostRoute route, int lostOn, NpgsqlConnection lost, RetrySettings settings, TimeProvider time, Random random, long since)
 {
+    private readonly RecoveryMemory _memory = RecoveryMemory.Of(route.Cluster);
     private readonly long _askedAt = time.GetTimestamp();
     private readonly bool _wasReplaced = route.Cluster.Primary is >= 0 and var primary && primary != lostOn;
 
@@ -137,7 +121,7 @@ internal sealed class CommitVerifier(
             return new(Name(host), null, XidStatus.Forgotten);
         }
 
-        memory.Note(server);
+        _memory.Note(Name(host), server);
         return new(Name(host), server, proof.Ask(connection));
     }
 
@@ -153,7 +137,7 @@ internal sealed class CommitVerifier(
                 return new(Name(host), null, XidStatus.Forgotten);
             }
 
-            memory.Note(server);
+            _memory.Note(Name(host), server);
             return new(Name(host), server, await proof.AskAsync(connection, cancellationToken).ConfigureAwait(false));
         }
     }
@@ -233,7 +217,7 @@ internal sealed class CommitVerifier(
         => new(
             proof,
             route.Cluster.Hosts.Length,
-            memory,
+            _memory,
             settings,
             time,
             random,

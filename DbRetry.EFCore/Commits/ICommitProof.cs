@@ -33,7 +33,7 @@ internal interface ICommitProof
     /// <summary>What an answer proves.</summary>
     /// <param name="evidence">The answer of the primary that is believed.</param>
     /// <param name="seen">Recoveries that were seen, whenever they took place.</param>
-    CommitVerdict Judge(CommitEvidence evidence, IReadOnlyList<ServerIncarnation> seen);
+    CommitVerdict Judge(CommitEvidence evidence, IReadOnlyList<SeenRecovery> seen);
 
     /// <summary>Whether <see cref="CommitVerdict.Unknown"/> will stay what it is on this server.</summary>
     bool StaysUnknown(ServerIncarnation server);

@@ -14,28 +14,36 @@ internal sealed class RecoveryMemory
     private static readonly ConditionalWeakTable<Cluster, RecoveryMemory> Memories = [];
 
     private readonly Lock _lock = new();
-    private volatile ServerIncarnation[] _seen = [];
+    private volatile SeenRecovery[] _seen = [];
 
     /// <summary>The latest ones, newest first.</summary>
-    internal IReadOnlyList<ServerIncarnation> Seen => _seen;
+    internal IReadOnlyList<SeenRecovery> Seen => _seen;
 
     internal static RecoveryMemory Of(Cluster cluster) => Memories.GetOrCreateValue(cluster);
 
-    internal void Note(ServerIncarnation server)
+    /// <param name="host">Where the server was met, as messages name it.</param>
+    /// <param name="server">The server.</param>
+    internal void Note(string host, ServerIncarnation server)
     {
-        if (server.LastReplayLsn is null || Knows(server))
+        var recovery = new SeenRecovery(host, server);
+        if (server.LastReplayLsn is null || Knows(recovery))
         {
             return;
         }
 
         lock (_lock)
         {
-            if (!Knows(server))
+            if (!Knows(recovery))
             {
-                _seen = [server, .. _seen.Take(Capacity - 1)];
+                _seen = [recovery, .. _seen.Take(Capacity - 1)];
             }
         }
     }
 
-    private bool Knows(ServerIncarnation server) => Array.IndexOf(_seen, server) >= 0;
+    private bool Knows(SeenRecovery recovery) => Array.IndexOf(_seen, recovery) >= 0;
 }
+
+/// <summary>A server that showed that it had recovered.</summary>
+/// <param name="Host">Where it was met.</param>
+/// <param name="Server">The server, as it was then.</param>
+internal readonly record struct SeenRecovery(string Host, ServerIncarnation Server);

@@ -18,7 +18,7 @@ internal sealed class StatusProof(TransactionIdentity identity) : ICommitProof
 
     public bool WasSucceededBy(ServerIncarnation server) => identity.Server.History.IsSupersededBy(server.History);
 
-    public CommitVerdict Judge(CommitEvidence evidence, IReadOnlyList<ServerIncarnation> seen) => CommitVerdicts.Decide(identity, evidence, seen);
+    public CommitVerdict Judge(CommitEvidence evidence, IReadOnlyList<SeenRecovery> seen) => CommitVerdicts.Decide(identity, evidence, seen);
 
     // A primary of an older timeline is not the one that survived, which may still turn up. Anything else will not change by waiting.
     public bool StaysUnknown(ServerIncarnation server) => server.Timeline >= identity.Server.Timeline;

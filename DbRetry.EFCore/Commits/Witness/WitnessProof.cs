@@ -61,7 +61,7 @@ internal sealed class WitnessProof(WitnessUpkeep upkeep, WitnessTable table, int
 
     public Task<XidStatus> AskAsync(NpgsqlConnection connection, CancellationToken cancellationToken) => Task.FromResult(XidStatus.InProgress);
 
-    public CommitVerdict Judge(CommitEvidence evidence, IReadOnlyList<ServerIncarnation> seen) => CommitVerdict.InProgress;
+    public CommitVerdict Judge(CommitEvidence evidence, IReadOnlyList<SeenRecovery> seen) => CommitVerdict.InProgress;
 
     public bool StaysUnknown(ServerIncarnation server) => false;
 
