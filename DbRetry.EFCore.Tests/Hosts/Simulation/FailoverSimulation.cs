@@ -183,24 +183,25 @@ internal sealed class FailoverSimulation(int seed, bool probed)
     // As HostProber does it.
     private void Probe(int run)
     {
+        var newest = _cluster.NewestTimeline;
         foreach (var host in _schedule.Begin(_random))
         {
             Probes++;
             _probes[host]++;
             Expect(_probes[host] <= 1 + ((_now - _probingSince) / (ProbeSchedule.FirstPause / 2)), $"host {host} is probed too often");
             var (answered, answer) = _servers[host].Connect(_now, Settings.HostTimeout);
-            At(answered, () => Answered(host, answer, run));
+            At(answered, () => Answered(host, answer, newest, run));
         }
 
         At(_now + ProbeSchedule.Pause(_now - _probingSince, _random.NextDouble()), () => Probe(run), () => run == _run);
     }
 
-    private void Answered(int host, object answer, int run)
+    private void Answered(int host, object answer, ServerTimeline? newest, int run)
     {
-        if (answer is HostSighting { Timeline: { } timeline } && (_cluster.NewestTimeline is not { } newest || timeline == newest))
+        if (answer is HostSighting sighting && sighting.MayBeReplaced(newest))
         {
-            // No promotion has been seen, and so it may be the older one of two. The others may be heard sooner than this.
-            _cluster.Advance(timeline);
+            // The others may be heard sooner than this.
+            _cluster.Advance(sighting.Timeline!);
             At(_now + HostProber.Grace, () => Tell(host, answer, run));
         }
         else

@@ -172,10 +172,9 @@ internal sealed class HostProber(Cluster cluster)
             var sighting = await _asking[host].ConfigureAwait(false);
             RetryInstruments.Probed(cluster.Hosts[host].Host, cluster.Hosts[host].Port, answered: true);
             Hear(host, sighting?.Role is HostRole.Standby ? HostRole.Standby.Describe() : null);
-            if (sighting is { Role: HostRole.Primary, Timeline: { } timeline } && (newest is null || timeline == newest))
+            if (sighting?.MayBeReplaced(newest) is true)
             {
-                // No promotion has been seen, and so it may be the older one of two.
-                cluster.Advance(timeline);
+                cluster.Advance(sighting.Value.Timeline!);
                 await HearTheOthersAsync(time, stop).ConfigureAwait(false);
             }
 
