@@ -132,14 +132,14 @@ public class CommitInquiryTests
     [DynamicData(nameof(Successors))]
     public void a_primary_that_took_the_place_of_the_one_that_ran_it_decides_alone_if_it_can(string what, object? server, object status, string asked)
     {
-        Assert.AreEqual(asked, Asked(new StatusProof(Identity(Then)), primary: 1), what);
-        Assert.AreEqual("1 0 2", Asked(new StatusProof(Identity(Then)), primary: 1, after: 2), $"{what}, but another one is the primary now");
+        Assert.AreEqual(asked, Asked(primaryThen: 1), what);
+        Assert.AreEqual("1 0 2", Asked(primaryThen: 2), $"{what}, but another one is the primary now");
 
-        string Asked(ICommitProof proof, int primary, int? after = null)
+        string Asked(int primaryThen)
         {
-            var inquiry = Start(hosts: 3, proof: proof);
+            var inquiry = Start(hosts: 3);
             var hosts = new List<int>();
-            while (inquiry.Next(hosts.Count > 0 && after is { } now ? now : primary) is InquiryStep.Ask)
+            while (inquiry.Next(hosts.Count > 0 ? primaryThen : 1) is InquiryStep.Ask)
             {
                 hosts.Add(inquiry.Host);
                 inquiry.Answered(new($"db{inquiry.Host}", inquiry.Host == 1 ? (ServerIncarnation?)server : null, (XidStatus)status));
@@ -210,9 +210,9 @@ public class CommitInquiryTests
 
     private static object?[] Row(string what, ServerIncarnation? server, XidStatus status, string asked) => [what, server, status, asked];
 
-    private CommitInquiry Start(int hosts, bool waitsFirst = false, ICommitProof? proof = null)
+    private CommitInquiry Start(int hosts, bool waitsFirst = false)
         => new(
-            proof ?? new StatusProof(Identity(Then)),
+            new StatusProof(Identity(Then)),
             hosts,
             new RecoveryMemory(),
             RetrySettings.From(new DbRetryOptions { MaxRetryCount = 1, FailoverTimeout = TimeSpan.FromSeconds(10) }),

@@ -113,7 +113,7 @@ public sealed class FailoverOutcomeTests
         await using var bed = await BedAsync(nodes: 3);
         await bed.Cluster.SetAsync(1, "primary_conninfo", string.Empty, Cancellation);
         var writing = await bed.WriteAsync(FaultMoment.AfterProcessed, Cancellation);
-        await bed.WaitForReplayAsync(2, Cancellation);
+        await bed.Cluster.WaitForReplayAsync([2], Cancellation);
         if (!knowsTheFirst)
         {
             await bed.Cluster.SetAsync(2, "primary_conninfo", string.Empty, Cancellation);
@@ -209,17 +209,6 @@ internal sealed class FailoverBed : IAsyncDisposable
     {
         await using var admin = await Cluster.AdminConnectionAsync(Cluster.PrimaryIndex, cancellationToken: cancellationToken);
         return (long)(await admin.ScalarAsync("select n from counters", cancellationToken))!;
-    }
-
-    /// <summary>A standby has what was committed.</summary>
-    public async Task WaitForReplayAsync(int node, CancellationToken cancellationToken)
-    {
-        await using var standby = await Cluster.AdminConnectionAsync(node, cancellationToken: cancellationToken);
-        await Poll.UntilAsync(
-            async () => await standby.ScalarAsync("select n from counters", cancellationToken) is 1L,
-            TimeSpan.FromSeconds(30),
-            () => $"node {node} does not get it",
-            cancellationToken);
     }
 
     /// <summary>A standby that can reach the first server of another timeline has heard of it.</summary>

@@ -66,14 +66,14 @@ public sealed class SharedTypesTests
         bed.Nodes[New].RefuseConnections();
         await using var context = HostBed.Context(bed.Through(Old, New));
         await OpenAsync(context, async, AssertKnownAsync);
-        Assert.IsTrue(AsksForTypes(bed.Nodes[Old]));
+        Assert.IsTrue(bed.Nodes[Old].IsAskedForTypes);
 
         FailOver(bed);
 
         Assert.AreEqual(New, await context.NodeAsync(bed.Cluster, async, Cancellation));
         await OpenAsync(context, async, AssertKnownAsync);
         Assert.AreNotEqual(0, bed.Nodes[New].MessageCount);
-        Assert.IsFalse(AsksForTypes(bed.Nodes[New]));
+        Assert.IsFalse(bed.Nodes[New].IsAskedForTypes);
     }
 
     /// <remarks>Probes go through the pools of a data source, and load the types of the one who waits. All others find the primary known.</remarks>
@@ -95,7 +95,7 @@ public sealed class SharedTypesTests
 
         await OpenAsync(context, async, AssertMappedAsync);
         Assert.AreNotEqual(0, bed.Nodes[New].MessageCount);
-        Assert.IsFalse(AsksForTypes(bed.Nodes[New]));
+        Assert.IsFalse(bed.Nodes[New].IsAskedForTypes);
     }
 
     [TestMethod]
@@ -156,7 +156,7 @@ public sealed class SharedTypesTests
 
         Assert.AreEqual(New, await context.NodeAsync(cluster, async: true, Cancellation));
         await OpenAsync(context, async: true, async connection => Assert.AreEqual("last", await WriteLateAsync(connection)));
-        Assert.IsFalse(AsksForTypes(bed.Nodes[New]));
+        Assert.IsFalse(bed.Nodes[New].IsAskedForTypes);
     }
 
     [TestMethod]
@@ -171,13 +171,13 @@ public sealed class SharedTypesTests
 
         await OpenAsync(context, async: true, async connection =>
         {
-            Assert.IsFalse(AsksForTypes(bed.Nodes[New]));
+            Assert.IsFalse(bed.Nodes[New].IsAskedForTypes);
             await connection.ExecuteAsync("drop type if exists late; create type late as enum ('at', 'last')", Cancellation);
             await Assert.ThrowsExactlyAsync<NotSupportedException>(() => WriteLateAsync(connection));
 
             await connection.ReloadTypesAsync(Cancellation);
 
-            Assert.IsTrue(AsksForTypes(bed.Nodes[New]));
+            Assert.IsTrue(bed.Nodes[New].IsAskedForTypes);
             Assert.AreEqual("last", await WriteLateAsync(connection));
         });
     }
@@ -237,8 +237,6 @@ public sealed class SharedTypesTests
 
     private static NpgsqlDataSourceBuilder Source(string dsn)
         => new NpgsqlDataSourceBuilder(dsn).MapEnum<Mood>("mood").MapComposite<Spot>("spot").EnableUnmappedTypes();
-
-    private static bool AsksForTypes(FaultProxy node) => node.Messages.Any(message => message.IsSql("pg_type"));
 
     private static void FailOver(HostProxies bed)
     {

@@ -23,9 +23,12 @@ internal sealed partial class LocalCluster
     }
 
     /// <summary>Waits until all running standbys show what the primary has committed by now.</summary>
-    public async Task WaitForReplayAsync(CancellationToken cancellationToken = default)
+    public Task WaitForReplayAsync(CancellationToken cancellationToken = default)
+        => WaitForReplayAsync([.. Running().Where(node => node != PrimaryIndex)], cancellationToken);
+
+    /// <summary>Waits until some standbys show what the primary has committed by now.</summary>
+    public async Task WaitForReplayAsync(int[] standbys, CancellationToken cancellationToken = default)
     {
-        int[] standbys = [.. Running().Where(node => node != PrimaryIndex)];
         if (standbys is [])
         {
             return;

@@ -58,7 +58,7 @@ internal sealed class Round(IFailoverBed bed, Func<string, bool, PrimaryWord, Db
     private async Task<int> PortAsync(CancellationToken cancellationToken)
     {
         await using var primary = await bed.OpenPrimaryAsync(cancellationToken);
-        return (int)(await primary.ScalarAsync("select inet_server_port()", cancellationToken))!;
+        return primary.Port;
     }
 
     // Asked of the primary itself, without EF Core and without anybody's retries.

@@ -76,6 +76,9 @@ internal sealed class FaultProxy : IAsyncDisposable
     /// <summary>Whether a client whose connection is ignored has said anything: it has noticed that it is connected, and waits for an answer.</summary>
     public bool IsAskedInVain => _ignoring && _connections.Values.Any(static connection => connection.HasUnread);
 
+    /// <summary>Whether anybody has asked for types: a pool does with its first connection.</summary>
+    public bool IsAskedForTypes => Messages.Any(static message => message.IsSql("pg_type"));
+
     public int FaultsFired => _script.FiredCount;
 
     /// <summary>Completes with the message that set off the first fault since the proxy was armed last.</summary>
