@@ -17,11 +17,14 @@ internal sealed class FakeRoute(Cluster cluster, TimeSpan? poolTimeout = null, T
     /// <summary>What a probe of a host finds; <see langword="null"/> when hosts are not probed.</summary>
     public Func<int, CancellationToken, Task<HostSighting?>>? Probe { get; init; }
 
+    /// <summary>Whether hosts are probed by connections of the application's pools.</summary>
+    public bool LendsPools { get; init; }
+
     /// <summary>The hosts that were connected to for probes.</summary>
     public ConcurrentQueue<int> Connected { get; } = new();
 
-    /// <summary>The hosts whose pools were prepared.</summary>
-    public ConcurrentQueue<int> Prepared { get; } = new();
+    /// <summary>The hosts whose probes let their connections go.</summary>
+    public ConcurrentQueue<int> Disconnected { get; } = new();
 
     internal override bool CanProbe => Probe is not null;
 
@@ -36,29 +39,29 @@ internal sealed class FakeRoute(Cluster cluster, TimeSpan? poolTimeout = null, T
     internal override async Task<IHostSession> ConnectAsync(int host, CancellationToken cancellationToken)
     {
         Connected.Enqueue(host);
-        return new Session(host, Probe!, await Probe!(host, cancellationToken));
-    }
-
-    internal override Task PrepareAsync(int host)
-    {
-        Prepared.Enqueue(host);
-        return Task.CompletedTask;
+        return new Session(this, host, await Probe!(host, cancellationToken));
     }
 
     internal override void ClearPool(int host) => Cleared.Add(host);
 
     // The first answer comes with the connection.
-    private sealed class Session(int host, Func<int, CancellationToken, Task<HostSighting?>> probe, HostSighting? first) : IHostSession
+    private sealed class Session(FakeRoute route, int host, HostSighting? first) : IHostSession
     {
         private bool _asked;
+
+        public bool IsPooled => route.LendsPools;
 
         public async Task<HostSighting?> AskAsync(TargetSession target, TimeSpan limit, CancellationToken cancellationToken)
         {
             var again = _asked;
             _asked = true;
-            return again ? await probe(host, cancellationToken) : first;
+            return again ? await route.Probe!(host, cancellationToken) : first;
         }
 
-        public ValueTask DisposeAsync() => ValueTask.CompletedTask;
+        public ValueTask DisposeAsync()
+        {
+            route.Disconnected.Enqueue(host);
+            return ValueTask.CompletedTask;
+        }
     }
 }

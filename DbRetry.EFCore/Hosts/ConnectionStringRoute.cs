@@ -5,6 +5,7 @@ using DbRetry.EFCore.Dsn;
 using DbRetry.EFCore.Hosts.Names;
 using DbRetry.EFCore.Hosts.Probing;
 using DbRetry.EFCore.Retry;
+using DbRetry.EFCore.Seams;
 using Npgsql;
 
 namespace DbRetry.EFCore.Hosts;
@@ -19,7 +20,7 @@ internal sealed class ConnectionStringRoute : HostRoute
     private readonly NamedHosts? _names;
     private readonly string[] _connectionStrings;
     private readonly Lazy<NpgsqlDataSource>[] _probes;
-    private readonly bool[] _prepared;
+    private readonly bool _lendsPools;
 
     /// <summary>Where names stand for several addresses: whose certificate is expected of each host.</summary>
     private readonly Action<SslClientAuthenticationOptions>?[] _certificates;
@@ -30,7 +31,7 @@ internal sealed class ConnectionStringRoute : HostRoute
     {
         _names = names;
         _connectionStrings = connectionStrings;
-        _prepared = new bool[connectionStrings.Length];
+        _lendsPools = DataSourceHosts.IsAvailable && new NpgsqlConnectionStringBuilder(connectionStrings[0]) is { Pooling: true, Multiplexing: false };
         _certificates = [.. cluster.Hosts.Select(static host => NamedServer.Callback(host.Name))];
         _probes = [.. connectionStrings.Zip(
             _certificates, (connectionString, certificate) => new Lazy<NpgsqlDataSource>(() => ForProbes(connectionString, certificate, hostTimeout)))];
@@ -68,37 +69,30 @@ internal sealed class ConnectionStringRoute : HostRoute
     }
 
     internal override Task<IHostSession> ConnectAsync(int host, CancellationToken cancellationToken)
-        => HostSession.OpenAsync(_probes[host].Value.CreateConnection(), isNew: true, cancellationToken);
+        => HostSession.OpenAsync(_probes[host].Value.CreateConnection(), cancellationToken);
+
+    /// <remarks>
+    /// The pool of a standby that becomes the primary has most often had no connection at all, and all who come need one. But one that has some may be full, and what
+    /// is idle there may be dead, or lead to where a proxy led before.
+    /// </remarks>
+    internal override Task<IHostSession> ConnectForAllAsync(int host, CancellationToken cancellationToken)
+    {
+        if (_lendsPools && Types is { } types)
+        {
+            var connection = new NpgsqlConnection();
+            Bind(connection, host);
+            if (DataSourceHosts.PoolOf(connection) is { } pool && PoolSize.IsEmpty(pool) && types.Has(host))
+            {
+                return PooledHostSession.OpenAsync(connection, types, host, cancellationToken);
+            }
+        }
+
+        return ConnectAsync(host, cancellationToken);
+    }
 
     /// <remarks>One that is no primary will most often only say so, and has no use for a pool.</remarks>
     internal override NpgsqlConnection ConnectionForInquiry(NpgsqlConnection lost, int host)
         => Cluster.Hosts.Length == 1 || Cluster.Primary == host ? base.ConnectionForInquiry(lost, host) : _probes[host].Value.CreateConnection();
-
-    /// <remarks>
-    /// Npgsql asks the server for its types with the first connection of a pool, and everybody else who opens one waits for that
-    /// (npgsql 10.0.0, NpgsqlDataSource.cs, Bootstrap). The pool of a standby that becomes the primary has most often had none.
-    /// </remarks>
-    internal override async Task PrepareAsync(int host)
-    {
-        if (Cluster.Hosts.Length == 1 || Interlocked.Exchange(ref _prepared[host], true))
-        {
-            return;
-        }
-
-        try
-        {
-            var connection = new NpgsqlConnection();
-            Bind(connection, host);
-            await using (connection.ConfigureAwait(false))
-            {
-                await connection.OpenAsync(CancellationToken.None).ConfigureAwait(false);
-            }
-        }
-        catch (Exception)
-        {
-            Volatile.Write(ref _prepared[host], false);
-        }
-    }
 
     internal override void ClearPool(int host)
     {

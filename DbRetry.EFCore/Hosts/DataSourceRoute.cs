@@ -46,7 +46,7 @@ internal sealed class DataSourceRoute : HostRoute
     {
         var connection = _hosts[host].Pool.CreateConnection();
         Bind(connection, host);
-        return HostSession.OpenAsync(connection, isNew: false, cancellationToken);
+        return PooledHostSession.OpenAsync(connection, Types, host, cancellationToken);
     }
 
     internal override void ClearPool(int host) => _hosts[host].Pool.Clear();

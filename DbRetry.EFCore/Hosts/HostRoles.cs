@@ -108,9 +108,16 @@ internal static class HostRoles
         => connection.PostgreSqlVersion.Major >= 10 && !connection.PostgresParameters.ContainsKey("crdb_version");
 
     private static HostSighting Sighting(DbDataReader row)
-        => new(
-            Role(row.GetBoolean(0), row.GetBoolean(1)),
-            row.FieldCount == 2 || row.IsDBNull(2) ? null : new ServerTimeline(row.GetInt64(3), row.GetInt32(2)));
+    {
+        var role = Role(row.GetBoolean(0), row.GetBoolean(1));
+        if (row.FieldCount == 2)
+        {
+            return role;
+        }
+
+        var system = row.GetInt64(3);
+        return new(role, row.IsDBNull(2) ? null : new ServerTimeline(system, row.GetInt32(2))) { SystemIdentifier = system };
+    }
 
     private static HostRole Role(bool standby, bool readOnly)
         => standby ? HostRole.Standby : readOnly ? HostRole.ReadOnlyPrimary : HostRole.Primary;

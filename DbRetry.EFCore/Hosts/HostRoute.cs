@@ -54,6 +54,9 @@ internal abstract class HostRoute(Cluster cluster, TargetSession target, TimeSpa
     internal virtual Task<IHostSession> ConnectAsync(int host, CancellationToken cancellationToken)
         => throw new NotSupportedException($"Hosts are not probed through {GetType().Name}.");
 
+    /// <summary>Connects to a host in the place of all who wait for one: by what may be their first connection, if that is of use.</summary>
+    internal virtual Task<IHostSession> ConnectForAllAsync(int host, CancellationToken cancellationToken) => ConnectAsync(host, cancellationToken);
+
     /// <summary>Connects to a host, and sees which role it has; <see langword="null"/> if any will do and it tells none.</summary>
     internal async Task<HostSighting?> ProbeAsync(int host, TargetSession target, TimeSpan limit, CancellationToken cancellationToken)
     {
@@ -73,9 +76,6 @@ internal abstract class HostRoute(Cluster cluster, TargetSession target, TimeSpa
         Bind(connection, host);
         return connection;
     }
-
-    /// <summary>Does beforehand, once, what the first connection of the application to a host would have to do while all others wait for it.</summary>
-    internal virtual Task PrepareAsync(int host) => Task.CompletedTask;
 
     /// <summary>Drops the idle connections to a host: they went down with the one that was lost.</summary>
     internal abstract void ClearPool(int host);

@@ -26,6 +26,9 @@ internal sealed record ServerTimeline(long SystemIdentifier, int Timeline)
 /// <param name="Timeline">Its timeline, if it accepts writes and tells.</param>
 internal readonly record struct HostSighting(HostRole Role, ServerTimeline? Timeline)
 {
+    /// <summary>Its system identifier, if it tells: a standby may as well.</summary>
+    internal long? SystemIdentifier { get; init; } = Timeline?.SystemIdentifier;
+
     /// <summary>Whether it may be the older one of two primaries: it is one, and shows no promotion.</summary>
     /// <param name="newest">The newest timeline of its cluster that was known before; <see langword="null"/> if none was.</param>
     internal bool MayBeReplaced(ServerTimeline? newest) => Role is HostRole.Primary && Timeline is not null && (newest is null || Timeline == newest);

@@ -30,7 +30,7 @@ internal sealed class WholeDataSourceRoute(
     {
         var connection = dataSource.CreateConnection();
         DataSourceHosts.Move(connection, dataSource, probes!);
-        return HostSession.OpenAsync(connection, isNew: false, cancellationToken);
+        return PooledHostSession.OpenAsync(connection, Types, host, cancellationToken);
     }
 
     internal override void ClearPool(int host)

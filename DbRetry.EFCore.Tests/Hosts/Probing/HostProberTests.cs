@@ -163,19 +163,26 @@ public sealed class HostProberTests
     }
 
     [TestMethod]
-    public async Task The_pool_of_a_host_is_prepared_once_while_the_wait_goes_on_and_not_when_there_is_no_time()
+    public async Task A_connection_of_the_pool_is_there_for_those_who_waited_when_they_are_woken()
     {
-        _answer = (host, _) => host == 0 ? Task.FromException<HostSighting?>(OpenSearchBed.Refused) : Task.FromResult<HostSighting?>(HostRole.Standby);
-        using (Enter())
+        var route = new FakeRoute(_cluster)
         {
-            await RoundAsync();
-            Assert.IsEmpty(_route.Prepared);
-            await RoundAsync(2);
-            await RoundAsync();
-            await RoundAsync(2);
-            CollectionAssert.AreEquivalent(new[] { 1, 2 }, _route.Prepared);
-        }
+            LendsPools = true,
+            Probe = async (host, cancellationToken) =>
+            {
+                if (host == 0)
+                {
+                    await Task.Delay(Timeout.Infinite, cancellationToken); // So the prober cannot end before the first of them goes on.
+                }
 
+                return new HostSighting(host == 1 ? HostRole.Primary : HostRole.Standby, null);
+            },
+        };
+        using var waiter = _cluster.Prober.Enter(route, TargetSession.ReadWrite, Settings, TimeSpan.Zero, _time, new Random(1), blocking: false);
+
+        await waiter.WaitAsync(Long, Cancellation);
+
+        CollectionAssert.AreEqual(new[] { 1 }, route.Disconnected, "One to a standby is kept, to ask again.");
         await EndedAsync();
     }
 

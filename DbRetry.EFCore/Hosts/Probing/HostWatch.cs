@@ -9,7 +9,6 @@ internal sealed class HostWatch(Cluster cluster, int host, TimeProvider time) : 
     private IHostSession? _session;
     private HostRoute? _route;
     private long _connectedAt;
-    private Task? _preparing;
 
     internal async Task<HostSighting?> AskAsync(HostWaiter leader, CancellationToken connecting)
     {
@@ -22,17 +21,12 @@ internal sealed class HostWatch(Cluster cluster, int host, TimeProvider time) : 
                 using var either = CancellationTokenSource.CreateLinkedTokenSource(connecting, limit.Token);
                 await ConnectAsync(leader.Route, either.Token).ConfigureAwait(false);
             }
-            else
-            {
-                // It has answered, and the wait goes on: there is time.
-                _preparing ??= _route.PrepareAsync(host);
-            }
 
             // What it has to say is of use even if those who waited are gone.
             var sighting = await _session!.AskAsync(leader.Target, leader.Settings.HostTimeout, limit.Token).ConfigureAwait(false);
-            if (cluster.Hosts.Length == 1)
+            if (cluster.Hosts.Length == 1 || (_session.IsPooled && sighting is { } seen && leader.Target.Match(seen.Role) is not TargetSessionMatch.Unfit))
             {
-                // One address for all servers.
+                // One address for all servers; or somebody who was waiting goes on with that connection.
                 await DisconnectAsync().ConfigureAwait(false);
             }
 
@@ -45,17 +39,13 @@ internal sealed class HostWatch(Cluster cluster, int host, TimeProvider time) : 
         }
     }
 
-    public async ValueTask DisposeAsync()
-    {
-        await DisconnectAsync().ConfigureAwait(false);
-        await (_preparing ?? Task.CompletedTask).ConfigureAwait(false);
-    }
+    public ValueTask DisposeAsync() => DisconnectAsync();
 
     private async Task ConnectAsync(HostRoute route, CancellationToken cancellationToken)
     {
         await DisconnectAsync().ConfigureAwait(false);
         _route = route;
-        _session = await route.ConnectAsync(host, cancellationToken).ConfigureAwait(false);
+        _session = await route.ConnectForAllAsync(host, cancellationToken).ConfigureAwait(false);
         _connectedAt = time.GetTimestamp();
     }
 
