@@ -113,8 +113,9 @@ internal sealed class CommitVerifier(
 
     private CommitEvidence Ask(int host)
     {
+        using var returning = route.Herd.Returning(host);
         using var connection = Connection(host);
-        connection.Open();
+        Open(connection, host);
         if (ReadIncarnation(connection) is not { } server)
         {
             route.LeadsAstray(host);
@@ -127,10 +128,11 @@ internal sealed class CommitVerifier(
 
     private async Task<CommitEvidence> AskAsync(int host, CancellationToken cancellationToken)
     {
+        using var returning = route.Herd.Returning(host);
         var connection = Connection(host);
         await using (connection.ConfigureAwait(false))
         {
-            await connection.OpenAsync(cancellationToken).ConfigureAwait(false);
+            await OpenAsync(connection, host, cancellationToken).ConfigureAwait(false);
             if (await ReadIncarnationAsync(connection, cancellationToken).ConfigureAwait(false) is not { } server)
             {
                 route.LeadsAstray(host);
@@ -164,18 +166,36 @@ internal sealed class CommitVerifier(
 
     private CommitVerdict Settle(int host)
     {
+        using var returning = route.Herd.Returning(host);
         using var connection = Connection(host);
-        connection.Open();
+        Open(connection, host);
         return proof.Settle(connection);
     }
 
     private async Task<CommitVerdict> SettleAsync(int host, CancellationToken cancellationToken)
     {
+        using var returning = route.Herd.Returning(host);
         var connection = Connection(host);
         await using (connection.ConfigureAwait(false))
         {
-            await connection.OpenAsync(cancellationToken).ConfigureAwait(false);
+            await OpenAsync(connection, host, cancellationToken).ConfigureAwait(false);
             return await proof.SettleAsync(connection, cancellationToken).ConfigureAwait(false);
+        }
+    }
+
+    private void Open(NpgsqlConnection connection, int host)
+    {
+        using (route.Herd.Enter(connection, host, time))
+        {
+            connection.Open();
+        }
+    }
+
+    private async Task OpenAsync(NpgsqlConnection connection, int host, CancellationToken cancellationToken)
+    {
+        using (await route.Herd.EnterAsync(connection, host, time, cancellationToken).ConfigureAwait(false))
+        {
+            await connection.OpenAsync(cancellationToken).ConfigureAwait(false);
         }
     }
 

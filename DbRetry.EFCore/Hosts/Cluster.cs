@@ -28,6 +28,7 @@ internal sealed class Cluster
     private readonly long[] _lookAt;
     private ServerTimeline? _newestTimeline;
     private int _primary = -1;
+    private int _term;
 
     internal Cluster(ImmutableArray<HostEndpoint> hosts)
     {
@@ -61,6 +62,9 @@ internal sealed class Cluster
     /// <summary>The host that was last seen to accept writes, or -1.</summary>
     internal int Primary => Volatile.Read(ref _primary);
 
+    /// <summary>How often a primary was found, the same host again included.</summary>
+    internal int Term => Volatile.Read(ref _term);
+
     /// <summary>Whether any of them was ever seen to accept writes.</summary>
     internal bool HasHadPrimary => News.HasHadPrimary;
 
@@ -87,6 +91,7 @@ internal sealed class Cluster
         {
             if (Primary != host && IsThePrimary(host, timeline))
             {
+                Interlocked.Increment(ref _term);
                 Volatile.Write(ref _primary, host);
                 News.FoundPrimary(host);
             }

@@ -27,7 +27,11 @@ internal sealed class HostOpener(TimeProvider time, Random random)
                     try
                     {
                         route.Bind(connection, search.Host);
-                        connection.Open();
+                        using (route.Herd.Enter(connection, search.Host, time))
+                        {
+                            connection.Open();
+                        }
+
                         var role = KnownRole(connection, route, search.Host);
                         if (search.Accepts(search.Believes(role) ? role : Ask(connection, route, search.Host, settings, log))
                             && (wanted.ReadAfter is not { } position
@@ -82,7 +86,11 @@ internal sealed class HostOpener(TimeProvider time, Random random)
                     try
                     {
                         route.Bind(connection, search.Host);
-                        await AbandonedOpens.OpenAsync(connection, cancellationToken).ConfigureAwait(false);
+                        using (await route.Herd.EnterAsync(connection, search.Host, time, cancellationToken).ConfigureAwait(false))
+                        {
+                            await AbandonedOpens.OpenAsync(connection, cancellationToken).ConfigureAwait(false);
+                        }
+
                         var role = KnownRole(connection, route, search.Host);
                         if (search.Accepts(search.Believes(role)
                                 ? role

@@ -1,3 +1,4 @@
+using DbRetry.EFCore.Hosts.Herd;
 using DbRetry.EFCore.Hosts.Probing;
 using Npgsql;
 
@@ -7,6 +8,9 @@ namespace DbRetry.EFCore.Hosts;
 internal abstract class HostRoute(Cluster cluster, TargetSession target, TimeSpan poolTimeout)
 {
     internal Cluster Cluster { get; } = cluster;
+
+    /// <summary>Whose turn it is to connect after a failover.</summary>
+    internal ConnectionHerd Herd { get; } = new(cluster);
 
     /// <summary>The types that the pools of its hosts can have from each other; <see langword="null"/> where there is one host.</summary>
     protected SharedTypes? Types { get; } = cluster.Hosts.Length > 1 ? new(cluster) : null;
@@ -96,6 +100,9 @@ internal abstract class HostRoute(Cluster cluster, TargetSession target, TimeSpa
 internal readonly record struct HostRef(HostRoute Route, int Index)
 {
     public override string ToString() => Route.NameOf(Index);
+
+    /// <summary>A connection to it is free again.</summary>
+    internal void Returned() => Route.Herd.Returned(Index);
 
     /// <summary>Stops trusting what was known of the host and its pooled connections.</summary>
     internal void Distrust()

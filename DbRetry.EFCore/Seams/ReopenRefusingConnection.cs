@@ -71,6 +71,9 @@ internal sealed class ReopenRefusingConnection : NpgsqlRelationalConnection
     /// <summary>Whether the context asked for DbRetry.</summary>
     internal bool IsGuarded { get; }
 
+    // EF closes connections that are not open, too.
+    private HostRef? Returning => Log.Host is { Route.Herd.IsStarting: true } host && DbConnection.State is ConnectionState.Open ? host : null;
+
     private bool IsPending => IsGuarded && AbandonedOpens.IsPending((NpgsqlConnection)DbConnection);
 
     public override bool Open(bool errorsExpected = false)
@@ -212,13 +215,26 @@ internal sealed class ReopenRefusingConnection : NpgsqlRelationalConnection
 
     protected override void CloseDbConnection()
     {
-        if (!IsPending)
+        if (IsPending)
         {
-            base.CloseDbConnection();
+            return;
         }
+
+        var returned = Returning;
+        base.CloseDbConnection();
+        returned?.Returned();
     }
 
-    protected override Task CloseDbConnectionAsync() => IsPending ? Task.CompletedTask : base.CloseDbConnectionAsync();
+    protected override Task CloseDbConnectionAsync()
+    {
+        return IsPending ? Task.CompletedTask : Returning is { } returned ? CloseAsync(returned) : base.CloseDbConnectionAsync();
+
+        async Task CloseAsync(HostRef returned)
+        {
+            await base.CloseDbConnectionAsync().ConfigureAwait(false);
+            returned.Returned();
+        }
+    }
 
     protected override void DisposeDbConnection()
     {
