@@ -28,6 +28,8 @@ internal sealed class Cluster
     private readonly long[] _lookAt;
     private ServerTimeline? _newestTimeline;
     private int _primary = -1;
+    private int _latestPrimary = -1;
+    private bool _wasAway;
     private int _term;
 
     internal Cluster(ImmutableArray<HostEndpoint> hosts)
@@ -62,7 +64,7 @@ internal sealed class Cluster
     /// <summary>The host that was last seen to accept writes, or -1.</summary>
     internal int Primary => Volatile.Read(ref _primary);
 
-    /// <summary>How often a primary was found, the same host again included.</summary>
+    /// <summary>How often another primary was found, or the same one after it had been away.</summary>
     internal int Term => Volatile.Read(ref _term);
 
     /// <summary>Whether any of them was ever seen to accept writes.</summary>
@@ -91,7 +93,11 @@ internal sealed class Cluster
         {
             if (Primary != host && IsThePrimary(host, timeline))
             {
-                Interlocked.Increment(ref _term);
+                if (Interlocked.Exchange(ref _latestPrimary, host) != host | Interlocked.Exchange(ref _wasAway, false))
+                {
+                    Interlocked.Increment(ref _term);
+                }
+
                 Volatile.Write(ref _primary, host);
                 News.FoundPrimary(host);
             }
@@ -150,9 +156,19 @@ internal sealed class Cluster
         return time.GetTimestamp() >= dueAt && Interlocked.CompareExchange(ref _lookAt[host], Until(RefusalPenalty, time), dueAt) == dueAt;
     }
 
+    /// <summary>Nobody is let in by the host now. That changes nothing in what is known of it: the one who tried may have done so for reasons of his own.</summary>
+    internal void Missed(int host)
+    {
+        if (Volatile.Read(ref _latestPrimary) == host)
+        {
+            Volatile.Write(ref _wasAway, true);
+        }
+    }
+
     /// <summary>The host could not be reached.</summary>
     internal void Failed(int host, bool stalled, TimeProvider time)
     {
+        Missed(host);
         Forget(host, new(null, null, Until(stalled ? StallPenalty : RefusalPenalty, time), stalled));
         News.Failed(host);
     }

@@ -76,6 +76,9 @@ public sealed class ConnectionHerdTests
         FindPrimary(route, 0);
         Assert.IsNull(route.Herd.Start(0, _time), "It is the first primary that this process knows.");
 
+        FindPrimary(route, 0, wasAway: false);
+        Assert.IsNull(route.Herd.Start(0, _time), "One has lost a connection, but the primary was there all the time.");
+
         FindPrimary(route, 0);
         Assert.IsNotNull(route.Herd.Start(0, _time));
         Assert.IsNull(route.Herd.Start(1, _time), "It is not the primary.");
@@ -83,8 +86,8 @@ public sealed class ConnectionHerdTests
 
         _time.Advance(LongEnough);
         Assert.IsNull(route.Herd.Start(0, _time), "It is over.");
-        FindPrimary(route, 1);
-        Assert.IsNotNull(route.Herd.Start(1, _time));
+        FindPrimary(route, 1, wasAway: false);
+        Assert.IsNotNull(route.Herd.Start(1, _time), "It is another one.");
     }
 
     [TestMethod]
@@ -150,9 +153,15 @@ public sealed class ConnectionHerdTests
     private HostRoute Route(HostProxies bed)
         => ConnectionStringRoute.Get($"{bed.ConnectionString};Application Name={Guid.NewGuid():N}", null, Settings, names: null, _time);
 
-    private static void FindPrimary(HostRoute route, int host)
+    private static void FindPrimary(HostRoute route, int host, bool wasAway = true)
     {
-        route.Cluster.Forget(route.Cluster.Primary < 0 ? host : route.Cluster.Primary);
+        var before = route.Cluster.Primary < 0 ? host : route.Cluster.Primary;
+        route.Cluster.Forget(before);
+        if (wasAway)
+        {
+            route.Cluster.Missed(before);
+        }
+
         route.Cluster.Saw(host, new HostSighting(HostRole.Primary, route.Cluster.NewestTimeline));
     }
 

@@ -6,14 +6,14 @@ namespace DbRetry.EFCore.Hosts.Herd;
 /// </summary>
 internal sealed class SlowStart : IDisposable
 {
-    // Those who block may hold all the threads that the timer needs.
-    private static readonly TimeSpan LongestBlockingWait = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan ShortestWait = TimeSpan.FromMilliseconds(1);
 
     private readonly TimeProvider _time;
-    private readonly long _startedAt;
     private readonly Lock _lock = new();
     private readonly LinkedList<SlowStartWaiter> _waiters = [];
     private readonly ITimer _timer;
+    private long _since;
+    private TimeSpan _patience = SlowStartRule.LongestOpen;
     private int _taken;
     private bool _anyOpen;
     private bool _isOver;
@@ -21,9 +21,9 @@ internal sealed class SlowStart : IDisposable
     internal SlowStart(TimeProvider time)
     {
         _time = time;
-        _startedAt = time.GetTimestamp();
+        _since = time.GetTimestamp();
         _timer = DetachedWork.Begin(
-            () => time.CreateTimer(static start => ((SlowStart)start!).End(), this, SlowStartRule.LongestOpen, Timeout.InfiniteTimeSpan));
+            () => time.CreateTimer(static start => ((SlowStart)start!).End(), this, _patience, Timeout.InfiniteTimeSpan));
     }
 
     /// <summary>Whether everybody may open as he likes.</summary>
@@ -49,11 +49,11 @@ internal sealed class SlowStart : IDisposable
             return;
         }
 
-        while (!waiter.Wait(LongestBlockingWait))
+        while (!waiter.Wait(Left() is var left && left < ShortestWait ? ShortestWait : left))
         {
-            if (_time.GetElapsedTime(_startedAt) >= LongestBlockingWait)
+            if (Left() <= TimeSpan.Zero)
             {
-                End();
+                End(); // All the threads that the timer needs may be held by those who wait here.
             }
         }
     }
@@ -93,7 +93,9 @@ internal sealed class SlowStart : IDisposable
             if (!_anyOpen && !_isOver)
             {
                 _anyOpen = true;
-                _timer.Change(SlowStartRule.Patience(known), Timeout.InfiniteTimeSpan);
+                _since = _time.GetTimestamp();
+                _patience = SlowStartRule.Patience(known);
+                _timer.Change(_patience, Timeout.InfiniteTimeSpan);
             }
         }
     }
@@ -110,6 +112,14 @@ internal sealed class SlowStart : IDisposable
     }
 
     public void Dispose() => End();
+
+    private TimeSpan Left()
+    {
+        lock (_lock)
+        {
+            return _patience - _time.GetElapsedTime(_since);
+        }
+    }
 
     private SlowStartWaiter? Join(bool blocking)
     {

@@ -4,7 +4,7 @@ using Npgsql;
 namespace DbRetry.EFCore.Hosts.Herd;
 
 /// <summary>The right to open a connection; to be disposed when it is open, or could not be opened.</summary>
-internal readonly struct SlowStartPlace(SlowStart start, NpgsqlConnection connection, TimeProvider time) : IDisposable
+internal readonly struct SlowStartPlace(SlowStart? start, NpgsqlConnection connection, TimeProvider time) : IDisposable
 {
     private readonly long _enteredAt = time.GetTimestamp();
 

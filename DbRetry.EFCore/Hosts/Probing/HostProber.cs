@@ -198,6 +198,11 @@ internal sealed class HostProber(Cluster cluster)
             RetryInstruments.Probed(cluster.Hosts[host].Host, cluster.Hosts[host].Port, answered: false);
             var failure = FailureClassifier.ClassifyProbe(exception, leader.Settings.Rules);
             Hear(host, failure.Kind is FailureKind.HostUnavailable ? failure.Reason : null);
+            if (failure.Kind is FailureKind.HostUnavailable)
+            {
+                cluster.Missed(host);
+            }
+
             if (TurnsAway(host, leader, failure))
             {
                 Wake(schedule => schedule.TurnedAway(leader.Route));
