@@ -1,3 +1,5 @@
+using DbRetry.EFCore.Retry;
+
 namespace DbRetry.EFCore.Hosts.Herd;
 
 /// <summary>
@@ -10,7 +12,7 @@ internal sealed class SlowStart : IDisposable
 
     private readonly TimeProvider _time;
     private readonly Lock _lock = new();
-    private readonly LinkedList<SlowStartWaiter> _waiters = [];
+    private readonly LinkedList<Wakeup> _waiters = [];
     private readonly ITimer _timer;
     private long _since;
     private TimeSpan _patience = SlowStartRule.LongestOpen;
@@ -49,7 +51,7 @@ internal sealed class SlowStart : IDisposable
             return;
         }
 
-        while (!waiter.Wait(Left() is var left && left < ShortestWait ? ShortestWait : left))
+        while (!waiter.Value.Wait(Left() is var left && left < ShortestWait ? ShortestWait : left))
         {
             if (Left() <= TimeSpan.Zero)
             {
@@ -64,11 +66,11 @@ internal sealed class SlowStart : IDisposable
     {
         return Join(blocking: false) is { } waiter ? WaitAsync(waiter) : Task.CompletedTask;
 
-        async Task WaitAsync(SlowStartWaiter waiter)
+        async Task WaitAsync(LinkedListNode<Wakeup> waiter)
         {
             try
             {
-                await waiter.WaitAsync(cancellationToken).ConfigureAwait(false);
+                await waiter.Value.WaitAsync(cancellationToken).ConfigureAwait(false);
             }
             catch (OperationCanceledException)
             {
@@ -121,7 +123,7 @@ internal sealed class SlowStart : IDisposable
         }
     }
 
-    private SlowStartWaiter? Join(bool blocking)
+    private LinkedListNode<Wakeup>? Join(bool blocking)
     {
         lock (_lock)
         {
@@ -131,20 +133,18 @@ internal sealed class SlowStart : IDisposable
                 return null;
             }
 
-            var waiter = new SlowStartWaiter(blocking);
-            _waiters.AddLast(waiter.Place);
-            return waiter;
+            return _waiters.AddLast(new Wakeup(blocking));
         }
     }
 
     // One that was let in at the same moment has what the next one waits for.
-    private void GiveUp(SlowStartWaiter waiter)
+    private void GiveUp(LinkedListNode<Wakeup> waiter)
     {
         lock (_lock)
         {
-            if (waiter.Place.List is not null)
+            if (waiter.List is not null)
             {
-                _waiters.Remove(waiter.Place);
+                _waiters.Remove(waiter);
                 return;
             }
         }
@@ -167,7 +167,7 @@ internal sealed class SlowStart : IDisposable
     {
         for (; most > 0; most--)
         {
-            SlowStartWaiter next;
+            Wakeup next;
             lock (_lock)
             {
                 if (_waiters.First is not { } first)
@@ -180,7 +180,7 @@ internal sealed class SlowStart : IDisposable
                 _taken++;
             }
 
-            next.LetIn();
+            next.Set();
         }
     }
 }

@@ -1,19 +1,16 @@
-using System.Diagnostics.CodeAnalysis;
 using DbRetry.EFCore.Diagnostics;
 using DbRetry.EFCore.Retry;
 
 namespace DbRetry.EFCore.Hosts.Probing;
 
 /// <summary>One open that waits for a host. It waits until <see cref="Wake"/> or its own limit, and leaves its prober when it is disposed.</summary>
-[SuppressMessage("Usage", "CA2213", Justification = "Whoever sets the event may still be inside Set when Wait returns; without a wait handle there is nothing to free.")]
 internal sealed class HostWaiter : IDisposable
 {
     private readonly HostProber? _prober;
     private readonly TimeProvider _time;
     private readonly long _enteredAt;
     private readonly TimeSpan _rest;
-    private readonly TaskCompletionSource? _task;
-    private readonly ManualResetEventSlim? _event;
+    private readonly Wakeup _wakeup;
 
     /// <param name="prober">Whom it leaves in the end.</param>
     /// <param name="route">How it reaches the hosts.</param>
@@ -33,14 +30,7 @@ internal sealed class HostWaiter : IDisposable
         _time = time;
         _enteredAt = time.GetTimestamp();
         Place = new LinkedListNode<HostWaiter>(this);
-        if (blocking)
-        {
-            _event = new ManualResetEventSlim();
-        }
-        else
-        {
-            _task = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-        }
+        _wakeup = new Wakeup(blocking);
     }
 
     internal HostRoute Route { get; }
@@ -60,17 +50,13 @@ internal sealed class HostWaiter : IDisposable
         RetryInstruments.Waited(_time.GetElapsedTime(_enteredAt));
     }
 
-    internal void Wake()
-    {
-        _event?.Set();
-        _task?.TrySetResult();
-    }
+    internal void Wake() => _wakeup.Set();
 
     /// <summary>Blocks the thread, for synchronous callers only.</summary>
     internal void Wait(TimeSpan limit)
     {
         using var timer = Limit(limit);
-        _event!.Wait();
+        _wakeup.Wait();
     }
 
     /// <exception cref="OperationCanceledException">The caller cancelled.</exception>
@@ -79,7 +65,7 @@ internal sealed class HostWaiter : IDisposable
         var timer = Limit(limit);
         await using (timer.ConfigureAwait(false))
         {
-            await _task!.Task.WaitAsync(cancellationToken).ConfigureAwait(false);
+            await _wakeup.WaitAsync(cancellationToken).ConfigureAwait(false);
         }
     }
 

@@ -1,13 +1,9 @@
-using System.Diagnostics.CodeAnalysis;
-
 namespace DbRetry.EFCore.Retry.Contention;
 
 /// <summary>One attempt that waits at an <see cref="AdmissionGate"/>, which holds its lock whenever it changes this.</summary>
-[SuppressMessage("Design", "CA1001", Justification = "Whoever sets the event may still be inside Set when Wait returns; without a wait handle there is nothing to free.")]
 internal sealed class AdmissionWaiter
 {
-    private readonly TaskCompletionSource<AdmissionPass>? _task;
-    private readonly ManualResetEventSlim? _event;
+    private readonly Wakeup _wakeup;
     private AdmissionPass _pass;
 
     internal AdmissionWaiter(AdmissionGate gate, AdmissionRank rank, int? lane, long since, bool blocking)
@@ -17,14 +13,7 @@ internal sealed class AdmissionWaiter
         Lane = lane;
         Since = since;
         Place = new LinkedListNode<AdmissionWaiter>(this);
-        if (blocking)
-        {
-            _event = new ManualResetEventSlim();
-        }
-        else
-        {
-            _task = new TaskCompletionSource<AdmissionPass>(TaskCreationOptions.RunContinuationsAsynchronously);
-        }
+        _wakeup = new Wakeup(blocking);
     }
 
     internal AdmissionGate Gate { get; }
@@ -43,19 +32,22 @@ internal sealed class AdmissionWaiter
     internal void LetIn(AdmissionPass pass)
     {
         _pass = pass;
-        _event?.Set();
-        _task?.TrySetResult(pass);
+        _wakeup.Set();
     }
 
-    internal void Cancel(CancellationToken cancellationToken) => _task?.TrySetCanceled(cancellationToken);
+    internal void Cancel(CancellationToken cancellationToken) => _wakeup.Cancel(cancellationToken);
 
     /// <summary>Blocks the thread, for synchronous callers only.</summary>
     internal AdmissionPass Wait()
     {
-        _event!.Wait();
+        _wakeup.Wait();
         return _pass;
     }
 
     /// <inheritdoc cref="Wait"/>
-    internal Task<AdmissionPass> WaitAsync() => _task!.Task;
+    internal async Task<AdmissionPass> WaitAsync()
+    {
+        await _wakeup.WaitAsync().ConfigureAwait(false);
+        return _pass;
+    }
 }
