@@ -1,3 +1,5 @@
+using DbRetry.EFCore.Hosts;
+using DbRetry.EFCore.Retry;
 using DbRetry.EFCore.Tests.Support;
 using DbRetry.EFCore.Tests.Support.Cluster;
 using DbRetry.EFCore.Tests.Support.Faults;
@@ -29,6 +31,13 @@ internal sealed class HostProxies : IAsyncDisposable
     /// <summary>With the hosts in this order.</summary>
     public string Through(params IEnumerable<int> nodes)
         => FaultProxy.Through(_connectionString, nodes.Select(node => Nodes[node]));
+
+    /// <summary>To all of them, with pools of its own.</summary>
+    public HostRoute Route(RetrySettings settings, TimeProvider time, string? more = null)
+        => ConnectionStringRoute.Get($"{ConnectionString};Application Name={Guid.NewGuid():N}{more}", null, settings, names: null, time);
+
+    /// <summary>Which host of a route a node is: a cluster has its hosts in an order of its own.</summary>
+    public int HostOf(HostRoute route, int node) => route.Cluster.Hosts.Select(host => host.Port).ToList().IndexOf(Nodes[node].Port);
 
     public void Arm()
     {

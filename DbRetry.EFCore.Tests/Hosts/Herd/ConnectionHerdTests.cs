@@ -72,7 +72,7 @@ public sealed class ConnectionHerdTests
     public async Task Nobody_waits_for_his_turn_unless_the_primary_was_lost_while_he_knew_it()
     {
         await using var bed = await HostProxies.CreateAsync();
-        var route = Route(bed);
+        var route = bed.Route(Settings, _time);
         FindPrimary(route, 0);
         Assert.IsNull(route.Herd.Start(0, _time), "It is the first primary that this process knows.");
 
@@ -82,7 +82,7 @@ public sealed class ConnectionHerdTests
         FindPrimary(route, 0);
         Assert.IsNotNull(route.Herd.Start(0, _time));
         Assert.IsNull(route.Herd.Start(1, _time), "It is not the primary.");
-        Assert.IsNull(Route(bed).Herd.Start(0, _time), "This one has lost nothing.");
+        Assert.IsNull(bed.Route(Settings, _time).Herd.Start(0, _time), "This one has lost nothing.");
 
         _time.Advance(LongEnough);
         Assert.IsNull(route.Herd.Start(0, _time), "It is over.");
@@ -138,20 +138,17 @@ public sealed class ConnectionHerdTests
         Assert.IsTrue(start.EnterAsync(Cancellation).IsCompletedSuccessfully);
     }
 
-    // With pools of its own, as if the primary had been lost, and found again.
+    // As if the primary had been lost, and found again.
     private async Task<(HostRoute Route, int Primary)> LostAsync(HostProxies bed)
     {
-        var route = Route(bed);
-        var primary = route.Cluster.Hosts.Select(host => host.Port).ToList().IndexOf(bed.Nodes[0].Port); // A cluster has its hosts in an order of its own.
+        var route = bed.Route(Settings, _time);
+        var primary = bed.HostOf(route, 0);
         FindPrimary(route, primary);
         await WorkAsync(route, async: true);
         route.ClearPool(primary);
         FindPrimary(route, primary);
         return (route, primary);
     }
-
-    private HostRoute Route(HostProxies bed)
-        => ConnectionStringRoute.Get($"{bed.ConnectionString};Application Name={Guid.NewGuid():N}", null, Settings, names: null, _time);
 
     private static void FindPrimary(HostRoute route, int host, bool wasAway = true)
     {

@@ -38,7 +38,7 @@ public sealed class LentConnectionTests
     public async Task A_pool_that_would_have_to_ask_for_types_lends_none()
     {
         await using var bed = await HostProxies.CreateAsync();
-        var route = Route(bed);
+        var route = bed.Route(Settings, new ManualTime());
         for (var host = 0; host < 3; host++)
         {
             Assert.IsFalse(await LendsAsync(route, host));
@@ -70,11 +70,11 @@ public sealed class LentConnectionTests
         return session.IsPooled;
     }
 
-    // With pools of its own, of which that of the primary has a connection.
+    // The pool of the primary has a connection.
     private async Task<(HostRoute Route, int Primary)> ServedAsync(HostProxies bed, string? more = null)
     {
-        var route = Route(bed, more);
-        var primary = route.Cluster.Hosts.Select(host => host.Port).ToList().IndexOf(bed.Nodes[0].Port); // A cluster has its hosts in an order of its own.
+        var route = bed.Route(Settings, new ManualTime(), more);
+        var primary = bed.HostOf(route, 0);
         await using var connection = new NpgsqlConnection();
         route.Bind(connection, primary);
         await connection.OpenAsync(Cancellation);
@@ -82,7 +82,4 @@ public sealed class LentConnectionTests
         route.Served(primary);
         return (route, primary);
     }
-
-    private static HostRoute Route(HostProxies bed, string? more = null)
-        => ConnectionStringRoute.Get($"{bed.ConnectionString};Application Name={Guid.NewGuid():N}{more}", null, Settings, names: null, new ManualTime());
 }
